@@ -1,0 +1,1 @@
+"""A language for bounded teams of models behind one model API call."""

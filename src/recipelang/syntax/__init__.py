@@ -1,0 +1,1 @@
+"""The front of the language: text to a spanned tree."""
