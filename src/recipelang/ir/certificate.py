@@ -1,0 +1,64 @@
+"""The bound certificate: the most that a recipe can use, step by step, and the path that makes it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """`constant + per_byte × (bytes of the request)`: the request is not known when a recipe is compiled."""
+
+    constant: float = 0.0
+    per_byte: float = 0.0
+
+    def at(self, request_bytes: int) -> float:
+        return self.constant + self.per_byte * request_bytes
+
+    def __add__(self, other: Linear) -> Linear:
+        return Linear(self.constant + other.constant, self.per_byte + other.per_byte)
+
+    def times(self, factor: float) -> Linear:
+        return Linear(self.constant * factor, self.per_byte * factor)
+
+    def join(self, other: Linear) -> Linear:
+        """The least line that is over both for every request."""
+        return Linear(
+            max(self.constant, other.constant), max(self.per_byte, other.per_byte)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most that a step, or a recipe, can use."""
+
+    calls: int = 0
+    prompt_tokens: Linear = Linear()
+    completion_tokens: int = 0
+    cost: Linear | None = Linear()  # dollars; none: a price is unknown
+    seconds: float = 0.0
+    parallel: int = 0  # calls in flight at once
+
+
+@dataclass(frozen=True, slots=True)
+class StepBound:
+    """`how` says how the bound of a step comes about: `3 × (panelist + 1 repair)`."""
+
+    step: str
+    kind: str
+    bound: Bound
+    how: str = ""
+    inner: tuple[StepBound, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """`total` is never passed. `critical_path` names the steps whose times add up to `total.seconds`."""
+
+    total: Bound
+    steps: tuple[StepBound, ...]
+    critical_path: tuple[str, ...]
+    parallel_steps: tuple[str, ...]  # the steps that make up `total.parallel`
+    unpriced: tuple[
+        str, ...
+    ] = ()  # models without a price, which leave `total.cost` unknown

@@ -1,0 +1,151 @@
+"""The built-in functions: their names, signatures and meanings, for the checker, the interpreter and the documents.
+
+`T` is any type, `f(it)` an expression over one item. All are pure and total: what they give for empty or odd input is
+part of their meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionParameter:
+    name: str
+    required: bool = True
+    over_items: bool = False  # an expression over `it`
+    variadic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    name: str
+    parameters: tuple[FunctionParameter, ...]
+    signature: str
+    doc: str
+
+
+def _function(signature: str, doc: str) -> Function:
+    """Read the parameters off a signature such as `best(xs: T[], by: f(it)) -> T`; `= x` marks one as optional."""
+    name, rest = signature.split("(", 1)
+    inside = rest.rsplit(") ->", 1)[0]
+    parameters = []
+    for part in _split(inside):
+        label, type = part.split(":", 1)
+        variadic = label.startswith("*")
+        parameters.append(
+            FunctionParameter(
+                label.lstrip("*").strip(),
+                required="=" not in type,
+                over_items="f(it)" in type,
+                variadic=variadic,
+            )
+        )
+    return Function(name, tuple(parameters), signature, doc)
+
+
+def _split(inside: str) -> list[str]:
+    parts, depth, start = [], 0, 0
+    for at, character in enumerate(inside):
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            parts.append(inside[start:at].strip())
+            start = at + 1
+    return [*parts, inside[start:].strip()] if inside.strip() else parts
+
+
+FUNCTIONS: dict[str, Function] = {
+    function.name: function
+    for function in (
+        # lists
+        _function("size(xs: T[]) -> int", "how many items a list has"),
+        _function(
+            "count(xs: T[], where: f(it)) -> int", "for how many items `where` holds"
+        ),
+        _function("first(xs: T[1..]) -> T", "the first item; the list must have one"),
+        _function("last(xs: T[1..]) -> T", "the last item; the list must have one"),
+        _function(
+            "take(xs: T[], n: int) -> T[..n]",
+            "the first `n` items, or all where there are fewer",
+        ),
+        _function(
+            "best(xs: T[1..], by: f(it)) -> T",
+            "the item with the greatest `by`; the first of equals; an absent `by` is least",
+        ),
+        _function(
+            "worst(xs: T[1..], by: f(it)) -> T",
+            "the item with the least `by`; the first of equals; an absent `by` is least",
+        ),
+        _function(
+            "sort(xs: T[], by: f(it), descending: bool = false) -> T[]",
+            "the items in order of `by`, ascending, equals as they were; an absent `by` is least",
+        ),
+        _function(
+            "top(xs: T[], n: int, by: f(it)) -> T[..n]",
+            "the `n` items with the greatest `by`, greatest first",
+        ),
+        _function(
+            "unique(xs: T[], by: f(it) = it) -> T[]",
+            "the items without those whose `by` was seen before",
+        ),
+        # numbers
+        _function("mean(xs: T[], of: f(it) = it) -> float", "the mean; 0 of none"),
+        _function("sum(xs: T[], of: f(it) = it) -> float", "the sum; 0 of none"),
+        _function("min(*xs: number) -> number", "the least of two or more numbers"),
+        _function("max(*xs: number) -> number", "the greatest of two or more numbers"),
+        _function(
+            "clamp(x: number, low: number = 0, high: number = 1) -> number",
+            "`x`, or the nearest end of the range",
+        ),
+        _function("abs(x: number) -> number", "the distance from 0"),
+        _function(
+            "round(x: number) -> int", "to the nearest integer, halves to the even one"
+        ),
+        _function("ceil(x: number) -> int", "the least integer not below"),
+        _function("floor(x: number) -> int", "the greatest integer not above"),
+        # texts
+        _function("lower(text: text) -> text", "in lower case"),
+        _function(
+            "contains(text: text, part: text) -> bool",
+            "whether `part` occurs, as it is spelled",
+        ),
+        _function(
+            "estimate_tokens(text: text) -> int",
+            "about how many tokens: a quarter of the bytes of UTF-8, rounded up",
+        ),
+        # answers
+        _function(
+            "matches(what: answer | text, form: contract) -> bool",
+            "whether it satisfies a contract",
+        ),
+        _function(
+            "similarity(a: answer | text, b: answer | text) -> score",
+            "share of words in common (Jaccard, case folded); 1 for two empty texts",
+        ),
+        _function(
+            "agreement(xs: answer[], key: f(it)) -> score",
+            "share of the items that have the most frequent `key`; absent keys count as disagreeing; 0 of none",
+        ),
+        _function(
+            "majority(xs: answer[1..], key: f(it)) -> answer",
+            "the first item with the most frequent `key`; a tie goes to the key seen first; absent keys don't vote",
+        ),
+        _function(
+            "weighted_vote(xs: answer[1..], key: f(it), weight: f(it)) -> answer",
+            "the heaviest item of the `key` with the greatest sum of weights; an absent weight is the mean of the others; a tie goes to the key seen first; absent keys don't vote",
+        ),
+        _function(
+            "confidence(answer: answer, measure: enum(logprob, margin, hybrid) = hybrid) -> score",
+            "how sure the model was, from its log-probabilities: `logprob` the geometric mean of the tokens' probabilities, `margin` the mean lead over the runner-up, `hybrid` the mean of both; 0 where the model gave none",
+        ),
+        # models
+        _function(
+            "cheapest(models: model[1..]) -> model",
+            "least output price, then input price; unpriced ones last",
+        ),
+        _function(
+            "strongest(models: model[1..]) -> model",
+            "greatest rating; unrated ones last; the first of equals",
+        ),
+    )
+}

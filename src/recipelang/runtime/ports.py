@@ -1,0 +1,111 @@
+"""What the interpreter needs from outside, as Protocols: models to call, a clock, someone who watches."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from recipelang.ir.plan import Model
+from recipelang.runtime.values import Json, Message, TokenLogprob, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call as it is sent to a backend."""
+
+    model: Model
+    role: str
+    messages: tuple[Message, ...]
+    max_tokens: int
+    temperature: float | None = None
+    logprobs: bool = False
+    schema: str | None = (
+        None  # a JSON Schema that the answer must satisfy, as JSON text
+    )
+    tools: tuple[Mapping[str, Json], ...] = ()
+    seed: int | None = None
+    sample: int = 0  # which of several equal calls this is, counted from 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a backend gives back. Usage of none: the provider did not say."""
+
+    text: str
+    finish: str = "stop"
+    usage: Usage | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    tool_calls: tuple[Mapping[str, Json], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a streamed reply; the last one carries the whole `reply`."""
+
+    text: str = ""
+    reply: Reply | None = None
+
+
+class FailureKind(StrEnum):
+    """What went wrong with one call."""
+
+    REFUSED = "refused"  # the connection was refused, reset, or its host not found
+    TIMEOUT = "timeout"
+    RATE_LIMIT = "rate_limit"  # 429, 529
+    SERVER = "server"  # 5xx
+    REQUEST = "request"  # 4xx: sending it again would change nothing
+    AUTH = "auth"  # 401, 403, a secret that is not set
+    GARBAGE = "garbage"  # an answer that is not what the protocol says
+    CONTEXT = "context"  # the prompt is too long for the model
+    FILTERED = "filtered"  # a content filter stopped it
+
+
+@dataclass
+class BackendError(Exception):
+    """A call that failed. `message` is for a person and never contains a key."""
+
+    kind: FailureKind
+    message: str
+    status: int | None = None
+    retry_after: float | None = None  # seconds, where the provider said so
+    may_pass: bool = False  # whether the same call may succeed later
+    usage: Usage | None = None  # where it is known to have been billed all the same
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Backend(Protocol):
+    """Reaches models. Cancelling a call closes its connection."""
+
+    async def complete(self, call: ModelCall) -> Reply:
+        """The whole reply; raises `BackendError`."""
+        ...
+
+    def stream(self, call: ModelCall) -> AsyncIterator[Delta]:
+        """The reply in pieces as they come; raises `BackendError`."""
+        ...
+
+
+class Clock(Protocol):
+    """Seconds on a clock that only goes forward; the event loop's own by default, so that tests can own it."""
+
+    def now(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened in a run; the trace is the list of them. See `docs/trace.md` for the kinds."""
+
+    at: float  # seconds since the run began
+    kind: str
+    step: str  # the path of the step: `final`, `evidence[1].thoughts`
+    data: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    """Someone who watches a run as it goes: a progress display, a file."""
+
+    def record(self, event: Event) -> None: ...
