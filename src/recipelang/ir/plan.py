@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from recipelang.ir.certificate import Certificate
 from recipelang.ir.expressions import Expression, FailExpression
 from recipelang.ir.tagging import ByKind
+from recipelang.ir.template import Template
 from recipelang.ir.types import Type
 
 # ------------------------------------------------------------ what is called
@@ -97,8 +98,8 @@ class Role:
     parameters: tuple[Parameter, ...]
     returns: Type
     max_tokens: int
-    system: str | None = None
-    prompt: str | None = None
+    system: Template | None = None
+    prompt: Template | None = None
     temperature: float | None = None
     model: Expression | None = None
     contract: Expression | None = None

@@ -1,0 +1,32 @@
+"""The constants by which sizes are bounded without a tokenizer; the compiler proves with them, the interpreter keeps them.
+
+Byte-level tokenizers never make more tokens than there are bytes, so a prompt has at most as many tokens as its bytes
+of UTF-8, and what a provider's chat template puts around them.
+"""
+
+from __future__ import annotations
+
+CALL_TOKENS = 64
+"""Tokens that a chat template may add to a call: its own system message, the turn that opens the answer."""
+
+MESSAGE_TOKENS = 16
+"""Tokens that a chat template may add around one message."""
+
+BYTES_PER_TOKEN = 8
+"""An answer of n tokens is quoted in another prompt up to 8 n bytes, and visibly cut there. Texts have 3 to 5 bytes a
+token, so that only an answer that is no text is ever cut."""
+
+FENCE_BYTES = 160
+"""The fence around one quoted value, with its number and the mark that says it was cut, at most."""
+
+REPAIR_BYTES = 2_000
+"""The message that asks for a repair, without the answer that it quotes, at most; longer ones are cut."""
+
+DEFAULT_MAX_TOKENS = 1_024
+"""Completion tokens of a role that does not say."""
+
+DEFAULT_TIMEOUT = 120.0
+"""Seconds for a call with no timeout of its own and no budget of time over it."""
+
+MAX_RETRY_DELAY = 8.0
+"""Seconds between two attempts, at most, jitter included, unless the provider asks for longer within the timeout."""
