@@ -1,0 +1,1 @@
+"""The doors for programs that embed recipelang; knows nothing of the terminal."""

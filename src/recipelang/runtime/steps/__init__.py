@@ -1,0 +1,1 @@
+"""One file a step kind: how each of them runs; knows nothing of the others."""
