@@ -4,6 +4,8 @@ It makes an environment of its own in the checkout, `.venv-tests`, installs what
 to pytest. Contributors, the README and CI run the tests by this one command. Standard library only.
 """
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from anyio.lowlevel import current_token
 
-from loopback_only import LoopbackOnly
+from loopback_only import LoopbackOnly, is_local
 
 OUTSIDE = ("192.0.2.1", 80)  # an address that documentation may use, and nobody has
 
@@ -74,6 +74,31 @@ def test_a_process_that_a_test_starts_cannot_reach_the_network() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "a test connects to" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        ("127.0.0.1", 80),
+        ("127.9.9.9", 80),
+        ("::1", 80, 0, 0),
+        ("localhost", 80),
+        (b"127.0.0.1",),
+        (None,),
+        "/tmp/s",
+        None,
+    ],
+)
+def test_loopback_addresses_and_unix_sockets_are_local(address: object) -> None:
+    assert is_local(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [OUTSIDE, ("10.0.0.1", 80), ("fe80::1%eth0", 80, 0, 2), ("0.0.0.0", 80), ("example.com",), (b"localhost.com",)],
+)
+def test_all_other_addresses_and_names_are_not(address: object) -> None:
+    assert not is_local(address)
 
 
 @pytest.mark.live

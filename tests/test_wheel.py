@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def test_the_wheel_puts_nothing_beside_the_package(built: Path) -> None:
 
 
 def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:
-    assert run(command_of(installed), "--version", cwd=tmp_path) == "recipelang 0.1.0\n"
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert run(command_of(installed), "--version", cwd=tmp_path) == f"recipelang {version}\n"
 
 
 @pytest.mark.parametrize("name", ["direct", "confidence", "self_verified", "ratings", "remom", "fusion"])

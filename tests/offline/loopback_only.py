@@ -33,11 +33,7 @@ class LoopbackOnly:
 
 
 def is_local(address: object) -> bool:
-    """Whether a socket address `(host, port, ...)`, a path of a Unix socket or no address at all stays on this machine.
-
-    >>> is_local(("127.0.0.1", 80)), is_local("/tmp/socket"), is_local(("example.com", 443))
-    (True, True, False)
-    """
+    """Whether a socket address `(host, port, ...)`, a Unix socket's path or no address at all stays on this machine."""
     if not isinstance(address, tuple):
         return True
     host = address[0].decode("ascii", "replace") if isinstance(address[0], bytes) else address[0]
