@@ -1,0 +1,23 @@
+"""What is no mistake, but should be looked at."""
+
+from __future__ import annotations
+
+from recipelang.diagnostics.catalogue.samples import ASK, LAB, SMALL, recipe
+from recipelang.diagnostics.diagnostic import Code, Severity
+
+NO_PRICE = Code(
+    "W0701",
+    "model without a price",
+    "The cost of a recipe is unknown where a model may be asked whose price is.",
+    LAB + 'model small { backend = lab, id = "qwen3-8b" }\n',
+    LAB + SMALL,
+    Severity.WARNING,
+)
+UNUSED = Code(
+    "W0702",
+    "nothing reads it",
+    "A step whose value nobody reads costs money for nothing; a parameter that nobody reads misleads.",
+    recipe(ASK, "ask b = solver(model = m)", "return a"),
+    recipe(ASK, "return a"),
+    Severity.WARNING,
+)

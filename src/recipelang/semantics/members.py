@@ -1,0 +1,97 @@
+"""The members that values of each type have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recipelang.ir.types import (
+    AnswerType,
+    BoolType,
+    ContractType,
+    DurationType,
+    EnumType,
+    FloatType,
+    IntType,
+    ModelType,
+    MoneyType,
+    OptionalType,
+    RecordType,
+    RequestType,
+    ScoreType,
+    TextType,
+    Type,
+)
+from recipelang.semantics.typing import ANY_LABEL
+from recipelang.syntax import nodes
+
+DEFAULT_REPAIRS = 1
+"""Repairs that `request.format` may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataType:
+    """The type of `request.metadata`, which is read only with a key."""
+
+    kind: Literal["metadata"] = "metadata"
+
+
+_COUNT = IntType(0, None)
+_PRICE = RecordType("price", ())
+_USAGE = RecordType("usage", ())
+
+_MEMBERS: dict[type, dict[str, Type]] = {
+    AnswerType: {
+        "text": TextType(),
+        "value": OptionalType(TextType()),
+        "valid": BoolType(),
+        "model": ModelType(),
+        "role": TextType(),
+        "confidence": OptionalType(ScoreType()),
+        "usage": _USAGE,
+        "cost": OptionalType(MoneyType()),
+        "latency": DurationType(),
+        "finish": TextType(),
+        "tool_calls": _COUNT,
+    },
+    ModelType: {
+        "name": TextType(),
+        "id": TextType(),
+        "zone": OptionalType(ANY_LABEL),
+        "rating": OptionalType(FloatType()),
+        "context": OptionalType(_COUNT),
+        "price": OptionalType(_PRICE),
+    },
+    RequestType: {
+        "text": TextType(),
+        "tokens": _COUNT,
+        "turns": _COUNT,
+        "images": _COUNT,
+        "tools": _COUNT,
+        "format": ContractType(DEFAULT_REPAIRS),
+        "max_latency": OptionalType(DurationType()),
+        "metadata": MetadataType(),  # type: ignore[dict-item]  # never leaves the checker: it can only be indexed
+    },
+}
+_NAMED: dict[str, dict[str, Type]] = {
+    "price": {"input": MoneyType(), "output": MoneyType()},
+    "usage": {"prompt_tokens": _COUNT, "completion_tokens": _COUNT, "total": _COUNT},
+}
+
+
+def of(type: Type) -> dict[str, Type]:
+    """The members of a type with their types; empty for one that has none."""
+    if isinstance(type, RecordType):
+        return {field.name: field.type for field in type.fields} or _NAMED.get(type.name, {})
+    return _MEMBERS.get(type.__class__, {})
+
+
+def repairs_of(contract: nodes.Contract) -> int:
+    """How many repairs a contract's declaration asks for; what is wrong with it is reported where it is checked."""
+    for attribute in contract.attributes:
+        if attribute.name.text == "repair" and isinstance(attribute.value, nodes.Number):
+            return int(attribute.value.value)
+    return 0
+
+
+__all__ = ["DEFAULT_REPAIRS", "EnumType", "MetadataType", "of", "repairs_of"]
