@@ -93,7 +93,7 @@ class Gatherer:
             )
             return None, None
         name = rest[0]
-        used = self._load(f"std.{name}", use.span, lambda: Source(f"std.{name}", standard_recipe(name) or ""), name)
+        used = self._load(f"std.{name}", use.span, lambda: _standard_source(name), name)
         return used, name if used is not None and name in used.declared else None
 
     def _load(self, name: str, place: Span, load: Callable[[], Source], short: str) -> Module | None:
@@ -146,6 +146,13 @@ def _declared(file: nodes.File, report: Report) -> dict[str, Declared]:
             continue
         found[name.text] = declaration
     return found
+
+
+def _standard_source(name: str) -> Source:
+    recipe = standard_recipe(name)
+    if recipe is None:
+        raise LoadProblem(f"std.{name}", "there is no such standard recipe")
+    return Source(recipe.name, recipe.text)
 
 
 def beside(name: str, path: str) -> str:

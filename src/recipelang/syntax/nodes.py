@@ -353,3 +353,4 @@ AnyDeclaration = Use | Backend | Model | Record | Contract | Role | Recipe | Exp
 class File(Node):
     language: Number | None  # the N of `language N`
     declarations: tuple[AnyDeclaration, ...]
+    broken: frozenset[str] = frozenset()  # names of declarations that could not be read

@@ -1,0 +1,125 @@
+"""One source on its way to a plan: each phase on demand, each done once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from recipelang.diagnostics import Diagnostic
+from recipelang.diagnostics.catalogue import bounds as codes
+from recipelang.ir.plan import Plan
+from recipelang.resources import standard_recipe
+from recipelang.semantics.checking import Checked, check
+from recipelang.semantics.modules import Gatherer, Program
+from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, Source
+
+MAX_MESSAGES = 100
+
+
+@dataclass
+class Compilation:
+    """A source with what it means. `diagnostics` are all that the phases so far have reported."""
+
+    source: Source
+    loader: Loader = field(default_factory=FileLoader)
+    reported: list[Diagnostic] = field(default_factory=list)
+
+    @cached_property
+    def program(self) -> Program:
+        from recipelang.syntax.parser import parse  # deferred: start-up cost
+
+        return Gatherer(self.loader, parse, self.reported.append).gather(self.source)
+
+    @cached_property
+    def checked(self) -> Checked:
+        return check(self.program, self.loader, self.reported.append)
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """The plan with its certificates, or none where the source has errors."""
+        checked = self.checked
+        if self.has_errors:
+            return None
+        from recipelang.lowering.linking import link
+        from recipelang.validation.bounds import certified
+
+        plan = certified(link(checked))
+        self._check_budgets(plan, checked)
+        return None if self.has_errors else plan
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """Everything there is to say about the source, in the order of the text."""
+        _ = self.plan
+        return sorted(self.reported, key=_place)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(diagnostic.severity == "error" for diagnostic in self.reported)
+
+    def _check_budgets(self, plan: Plan, checked: Checked) -> None:
+        from recipelang.validation.bounds import breaches
+
+        for name, recipe in plan.recipes.items():
+            node = checked.recipe_nodes[name]
+            if name not in checked.own or node.budget is None or recipe.certificate is None:
+                continue
+            for breach in breaches(recipe.certificate, recipe.budget):
+                attribute = next((a for a in node.budget.attributes if a.name.text == breach.dimension), None)
+                code = codes.UNKNOWN_PRICE if breach.unknown_price else codes.OVER_BUDGET
+                self.reported.append(
+                    code.at(
+                        attribute.span if attribute else node.budget.span,
+                        breach.message(node.name.text),
+                        label=breach.label,
+                        notes=breach.lines,
+                        help=breach.help,
+                    )
+                )
+        self._check_entries(plan, checked)
+
+    def _check_entries(self, plan: Plan, checked: Checked) -> None:
+        """An exposed recipe knows its models, so that a budget of money can be held against their prices."""
+        from recipelang.validation.bounds import breaches
+
+        for name, entry in plan.entries.items():
+            recipe = plan.recipes[entry.recipe]
+            if entry.certificate is None or recipe.certificate is None:
+                continue
+            already = {breach.dimension for breach in breaches(recipe.certificate, recipe.budget)}
+            for breach in breaches(entry.certificate, recipe.budget):
+                if breach.dimension not in already or entry.recipe not in checked.own:
+                    code = codes.UNKNOWN_PRICE if breach.unknown_price else codes.OVER_BUDGET
+                    self.reported.append(
+                        code.at(
+                            checked.entry_places[name],
+                            breach.message(entry.recipe),
+                            label=breach.label,
+                            notes=breach.lines,
+                            help=breach.help,
+                        )
+                    )
+
+
+def compile_file(path: str) -> Compilation:
+    """A compilation of a file, or of a standard recipe `std.name`; raises `LoadProblem` where it can't be read."""
+    standard = standard_recipe(path) if path.startswith("std.") else None
+    if standard is not None:
+        return Compilation(Source(standard.name, standard.text))
+    if path.startswith("std."):
+        raise LoadProblem(path, "there is no such standard recipe")
+    loader = FileLoader()
+    return Compilation(loader.load(path), loader)
+
+
+def compile_text(text: str, name: str = "<text>", files: Mapping[str, str] | None = None) -> Compilation:
+    """A compilation of a text; `files` are those that it may use, by path."""
+    return Compilation(Source(name, text), MemoryLoader(files or {}))
+
+
+def _place(diagnostic: Diagnostic) -> tuple[str, int]:
+    return (diagnostic.span.source.name, diagnostic.span.start) if diagnostic.span else ("", -1)
+
+
+__all__ = ["Compilation", "compile_file", "compile_text"]

@@ -1,0 +1,111 @@
+"""From checked declarations to one plan: only what is needed, with what each call must ask of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from recipelang.ir import plan as ir
+from recipelang.ir.expressions import ApplyExpression, ContractReference, MemberExpression, ModelReference
+from recipelang.semantics.checking import Checked
+
+
+def link(checked: Checked) -> ir.Plan:
+    """The plan of the root file's own declarations and of all that they use."""
+    sure = _recipes_that_read_confidence(checked.recipes)
+    needed = _needed(checked)
+    recipes = {
+        name: _asking_for_logprobs(recipe, checked.roles) if name in sure else recipe
+        for name, recipe in checked.recipes.items()
+        if name in needed
+    }
+    return ir.Plan(
+        backends={name: value for name, value in checked.backends.items() if name in needed},
+        models={name: value for name, value in checked.models.items() if name in needed},
+        contracts={name: value for name, value in checked.contracts.items() if name in needed},
+        roles={name: value for name, value in checked.roles.items() if name in needed},
+        recipes=recipes,
+        entries=checked.entries,
+    )
+
+
+def _needed(checked: Checked) -> set[str]:
+    """The qualified names that the root file's declarations reach."""
+    everything: dict[str, Any] = {  # Any: nodes of any kind
+        **checked.backends, **checked.models, **checked.contracts, **checked.roles, **checked.recipes
+    }  # fmt: skip
+    waiting = [*checked.own]
+    for entry in checked.entries.values():
+        waiting += _references(entry)
+    needed: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in everything and name not in needed:
+            needed.add(name)
+            waiting += _references(everything[name])
+    return needed
+
+
+def _references(node: object) -> Iterator[str]:
+    """The declarations that a node of the plan names."""
+    for inner in _inside(node):
+        match inner:
+            case ModelReference(name) | ContractReference(name):
+                yield name
+            case ir.RoleCall(role=name) | ir.RecipeCall(recipe=name) | ir.Entry(recipe=name) | ir.Model(backend=name):
+                yield name
+            case _:
+                pass
+
+
+def _inside(node: object) -> Iterator[object]:
+    """A node and all nodes inside it."""
+    waiting = [node]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, tuple):
+            waiting += at
+        elif is_dataclass(at):
+            yield at
+            waiting += [getattr(at, field.name) for field in fields(at)]
+
+
+def _recipes_that_read_confidence(recipes: dict[str, ir.Recipe]) -> set[str]:
+    """Those that ask how sure an answer is, and those whose answers they get: their calls ask for log-probabilities."""
+    waiting = [name for name, recipe in recipes.items() if any(_reads_confidence(n) for n in _inside(recipe))]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in recipes:
+            found.add(name)
+            waiting += [node.recipe for node in _inside(recipes[name].steps) if isinstance(node, ir.RecipeCall)]
+    return found
+
+
+def _reads_confidence(node: object) -> bool:
+    match node:
+        case ApplyExpression(function="confidence") | MemberExpression(name="confidence"):
+            return True
+        case _:
+            return False
+
+
+def _asking_for_logprobs(recipe: ir.Recipe, roles: dict[str, ir.Role]) -> ir.Recipe:
+    return replace(recipe, steps=tuple(_step_with_logprobs(step, roles) for step in recipe.steps))
+
+
+def _step_with_logprobs(step: ir.Step, roles: dict[str, ir.Role]) -> ir.Step:
+    match step:
+        case ir.Choose():
+            return replace(step, arms=tuple(replace(arm, call=_with_logprobs(arm.call, roles)) for arm in step.arms))
+        case ir.Ask() | ir.Fanout() | ir.Cascade() | ir.Repeat():
+            return replace(step, call=_with_logprobs(step.call, roles))
+        case _:
+            return step
+
+
+def _with_logprobs(call: Any, roles: dict[str, ir.Role]) -> Any:  # Any: an arm's call may be a `fail`
+    if isinstance(call, ir.RoleCall) and call.role in roles and roles[call.role].schema is None:
+        return replace(call, logprobs=True)
+    return call

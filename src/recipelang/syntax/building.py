@@ -1,0 +1,336 @@
+"""From lark's parse tree to the nodes of the syntax tree; knows the grammar's rules by name and nothing else."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable
+from typing import Any, cast
+
+from lark import Token, Tree
+
+from recipelang.source import Source, Span
+from recipelang.syntax import nodes
+
+Parse = Tree[Token]
+MAX_DEPTH = 100
+_ESCAPE = re.compile(r'\\(u\{([0-9a-fA-F]{1,6})\}|.)', re.DOTALL)
+_SCALE = {"k": 1_000, "M": 1_000_000, "ms": 0.001, "s": 1, "m": 60, "h": 3600}
+_NUMBER = re.compile(r"(\$?)([0-9]+(?:\.[0-9]+)?)(%|ms|s|m|h|k|M)?")
+
+
+class TooDeep(Exception):
+    """An expression with more levels than a reader, or Python's stack, can follow."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__("nested too deeply")
+        self.span = span
+
+
+class Builder:
+    """Builds the nodes of one source."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.depth = 0
+
+    # --------------------------------------------------------------- pieces
+
+    def span(self, tree: Parse | Token) -> Span:
+        if isinstance(tree, Token):
+            return self.source.span(cast(int, tree.start_pos), cast(int, tree.end_pos))
+        meta = tree.meta
+        return self.source.span(meta.start_pos, meta.end_pos) if not meta.empty else self.source.span(0, 0)
+
+    def name(self, token: Token) -> nodes.Name:
+        return nodes.Name(str(token), span=self.span(token))
+
+    def file(self, tree: Parse) -> nodes.File:
+        language: nodes.Number | None = None
+        declarations: list[nodes.AnyDeclaration] = []
+        for child in _trees(tree):
+            if child.data == "language":
+                token = _token(child, "INT")
+                language = nodes.Number(nodes.NumberKind.INT, _whole(token), span=self.span(token))
+            else:
+                declarations.append(self.declaration(child))
+        return nodes.File(language, tuple(declarations), span=self.source.span(0, len(self.source.text)))
+
+    def declaration(self, tree: Parse) -> nodes.AnyDeclaration:
+        span = self.span(tree)
+        rule = str(tree.data)
+        if rule == "use":
+            return self.use(tree)
+        if rule == "expose":
+            return nodes.Expose(self.text(_token(tree, "TEXT")), self.call(_tree(tree, "call")), doc=self.doc(span), span=span)
+        name, doc = self.name(_token(tree, "NAME")), self.doc(span)
+        match rule:
+            case "backend":
+                return nodes.Backend(name, self.attributes(tree), doc=doc, span=span)
+            case "model":
+                return nodes.Model(name, self.attributes(tree), doc=doc, span=span)
+            case "contract":
+                return nodes.Contract(name, self.attributes(tree), doc=doc, span=span)
+            case "record":
+                fields = tuple(self.field(child) for child in _trees(tree))
+                return nodes.Record(name, fields, doc=doc, span=span)
+            case "role":
+                return nodes.Role(name, self.parameters(tree), self.returns(tree), self.attributes(tree), doc=doc, span=span)
+            case _:
+                return self.recipe(tree, name, doc, span)
+
+    def use(self, tree: Parse) -> nodes.Use:
+        dotted = _tree_or_none(tree, "dotted")
+        if dotted is not None:
+            names = tuple(self.name(token) for token in _tokens(dotted, "NAME"))
+            return nodes.Use(names, None, span=self.span(tree))
+        return nodes.Use((), self.text(_token(tree, "TEXT")), span=self.span(tree))
+
+    def recipe(self, tree: Parse, name: nodes.Name, doc: str, span: Span) -> nodes.Recipe:
+        budget: nodes.Block | None = None
+        steps: list[nodes.Step] = []
+        for child in _trees(tree):
+            if child.data == "budget":
+                budget = self.block(_tree(child, "block"))
+            elif child.data in _STEPS:
+                steps.append(self.step(child))
+        return nodes.Recipe(name, self.parameters(tree), self.returns(tree), budget, tuple(steps), doc=doc, span=span)
+
+    def doc(self, span: Span) -> str:
+        """The `##` lines right before a declaration."""
+        lines = self.source.text[: span.start].split("\n")[:-1]
+        found: list[str] = []
+        while lines and lines[-1].lstrip().startswith("##"):
+            found.append(lines.pop().lstrip().removeprefix("##").removeprefix(" ").rstrip())
+        return "\n".join(reversed(found))
+
+    def field(self, tree: Parse) -> nodes.Field:
+        return nodes.Field(self.name(_token(tree, "NAME")), self.type(_trees(tree)[0]), span=self.span(tree))
+
+    def parameters(self, tree: Parse) -> tuple[nodes.Parameter, ...]:
+        return tuple(self.parameter(child) for child in _trees(_tree(tree, "parameters")))
+
+    def parameter(self, tree: Parse) -> nodes.Parameter:
+        type, *default = _trees(tree)
+        value = self.expression(default[0]) if default else None
+        return nodes.Parameter(self.name(_token(tree, "NAME")), self.type(type), value, span=self.span(tree))
+
+    def returns(self, tree: Parse) -> nodes.Type | None:
+        found = _tree_or_none(tree, "returns")
+        return None if found is None else self.type(_trees(found)[0])
+
+    def type(self, tree: Parse) -> nodes.Type:
+        self._deeper(tree)
+        try:
+            return self._type(tree)
+        finally:
+            self.depth -= 1
+
+    def _type(self, tree: Parse) -> nodes.Type:
+        span, inner = self.span(tree), _trees(tree)
+        match str(tree.data):
+            case "list_type":
+                bounds = self.bounds(inner[1]) if len(inner) > 1 else None
+                return nodes.ListType(self.type(inner[0]), bounds, span=span)
+            case "optional_type":
+                return nodes.OptionalType(self.type(inner[0]), span=span)
+            case _:
+                name = self.name(_token(tree, "NAME"))
+                bounds_tree, cases = _tree_or_none(tree, "bounds"), _tree_or_none(tree, "cases")
+                named = tuple(self.name(token) for token in _tokens(cases, "NAME")) if cases is not None else ()
+                return nodes.NamedType(name, self.bounds(bounds_tree) if bounds_tree is not None else None, named, span=span)
+
+    def bounds(self, tree: Parse) -> nodes.Bounds:
+        parts = [child for child in tree.children if isinstance(child, Token)]
+        dots = next((i for i, token in enumerate(parts) if token.type == "DOTDOT"), None)
+        if dots is None:
+            low = high = _whole(parts[0])
+            return nodes.Bounds(low, high, span=self.span(tree))
+        before = _whole(parts[0]) if dots > 0 else None
+        after = _whole(parts[-1]) if dots < len(parts) - 1 else None
+        return nodes.Bounds(before, after, span=self.span(tree))
+
+    def attributes(self, tree: Parse) -> tuple[nodes.Attribute, ...]:
+        return tuple(self.attribute(child) for child in _trees(tree) if child.data == "attribute")
+
+    def attribute(self, tree: Parse) -> nodes.Attribute:
+        value = self.expression(_trees(tree)[0])
+        return nodes.Attribute(self.name(_token(tree, "NAME")), value, span=self.span(tree))
+
+    def block(self, tree: Parse) -> nodes.Block:
+        return nodes.Block(self.attributes(tree), span=self.span(tree))
+
+    # ---------------------------------------------------------------- steps
+
+    def step(self, tree: Parse) -> nodes.Step:
+        span = self.span(tree)
+        block = _tree_or_none(tree, "block")
+        policy = self.block(block) if block is not None else None
+        values = [child for child in _trees(tree) if child.data not in ("block", "arm", "attribute")]
+        names = [self.name(token) for token in _tokens(tree, "NAME")]
+        match str(tree.data):
+            case "return":
+                return nodes.Return(self.expression(values[0]), policy, span=span)
+            case "let":
+                return nodes.Let(names[0], self.expression(values[0]), span=span)
+            case "ask":
+                return nodes.Ask(names[0], self.call(values[0]), policy, span=span)
+            case "run":
+                return nodes.Run(names[0], self.call(values[0]), policy, span=span)
+            case "fanout":
+                return nodes.Fanout(names[0], self.call(values[0]), names[1], self.expression(values[1]), policy, span=span)
+            case "cascade":
+                return nodes.Cascade(names[0], self.call(values[0]), names[1], self.expression(values[1]), policy, span=span)
+            case "repeat":
+                looped = self.expression(values[1])
+                if len(names) > 1:
+                    return nodes.Repeat(names[0], self.call(values[0]), names[1], looped, None, policy, span=span)
+                return nodes.Repeat(names[0], self.call(values[0]), None, None, looped, policy, span=span)
+            case _:
+                return self.choose(tree, names[0], span)
+
+    def choose(self, tree: Parse, name: nodes.Name, span: Span) -> nodes.Choose:
+        arms = tuple(self.arm(child) for child in _trees(tree) if child.data == "arm")
+        attributes = self.attributes(tree)
+        braces = self.span(_token(tree, "LBRACE")).to(self.span(_tokens(tree, "RBRACE")[-1]))
+        return nodes.Choose(name, arms, nodes.Block(attributes, span=braces) if attributes else None, span=span)
+
+    def arm(self, tree: Parse) -> nodes.Arm:
+        *condition, call = _trees(tree)
+        return nodes.Arm(self.expression(condition[0]) if condition else None, self.call(call), span=self.span(tree))
+
+    # ---------------------------------------------------------- expressions
+
+    def expression(self, tree: Parse) -> nodes.Expression:
+        self._deeper(tree)
+        try:
+            return cast(nodes.Expression, _EXPRESSIONS[str(tree.data)](self, tree))
+        finally:
+            self.depth -= 1
+
+    def _deeper(self, tree: Parse) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise TooDeep(self.span(tree))
+
+    def call(self, tree: Parse) -> nodes.Call:
+        arguments = tuple(self.argument(child) for child in _trees(tree))
+        return nodes.Call(self.name(_token(tree, "NAME")), arguments, span=self.span(tree))
+
+    def argument(self, tree: Parse) -> nodes.Argument:
+        names = _tokens(tree, "NAME")
+        value = self.expression(_trees(tree)[0])
+        return nodes.Argument(self.name(names[0]) if names else None, value, span=self.span(tree))
+
+    def text(self, token: Token) -> nodes.Text:
+        return nodes.Text(_text_value(str(token)), span=self.span(token))
+
+    def number(self, tree: Parse) -> nodes.Number:
+        token = _token(tree, "NUMBER")
+        match = _NUMBER.fullmatch(str(token))
+        assert match is not None  # the terminal has the same form
+        dollar, digits, unit = match.groups()
+        kind, value = _quantity(dollar, digits, unit)
+        return nodes.Number(kind, value, span=self.span(token))
+
+    def binary(self, tree: Parse) -> nodes.Binary:
+        left, right = _trees(tree)
+        operator = " ".join(str(child) for child in tree.children if isinstance(child, Token))
+        return nodes.Binary(operator, self.expression(left), self.expression(right), span=self.span(tree))
+
+    def comprehension(self, tree: Parse) -> nodes.Comprehension:
+        element, iterable, *condition = (self.expression(child) for child in _trees(tree))
+        name = self.name(_token(tree, "NAME"))
+        return nodes.Comprehension(element, name, iterable, condition[0] if condition else None, span=self.span(tree))
+
+    def conditional(self, tree: Parse) -> nodes.Conditional:
+        then, condition, otherwise = (self.expression(child) for child in _trees(tree))
+        return nodes.Conditional(condition, then, otherwise, span=self.span(tree))
+
+
+_EXPRESSIONS: dict[str, Callable[[Builder, Parse], Any]] = {  # Any: nodes of any kind
+    "name": lambda b, t: b.name(_token(t, "NAME")),
+    "number": Builder.number,
+    "text": lambda b, t: b.text(_token(t, "TEXT")),
+    "true": lambda b, t: nodes.Bool(True, span=b.span(t)),
+    "false": lambda b, t: nodes.Bool(False, span=b.span(t)),
+    "none": lambda b, t: nodes.NoneLiteral(span=b.span(t)),
+    "list": lambda b, t: nodes.ListLiteral(tuple(b.expression(child) for child in _trees(t)), span=b.span(t)),
+    "literal": lambda b, t: nodes.RecordLiteral(b.attributes(t), span=b.span(t)),
+    "call": Builder.call,
+    "group": lambda b, t: b.expression(_trees(t)[0]),
+    "comprehension": Builder.comprehension,
+    "conditional": Builder.conditional,
+    "member": lambda b, t: nodes.Member(b.expression(_trees(t)[0]), b.name(_token(t, "NAME")), span=b.span(t)),
+    "index": lambda b, t: nodes.Index(*(b.expression(child) for child in _trees(t)), span=b.span(t)),
+    "not": lambda b, t: nodes.Unary("not", b.expression(_trees(t)[0]), span=b.span(t)),
+    "negative": lambda b, t: nodes.Unary("-", b.expression(_trees(t)[0]), span=b.span(t)),
+    **dict.fromkeys(("or", "and", "comparison", "sum", "product"), Builder.binary),
+}
+_STEPS = frozenset(("ask", "fanout", "cascade", "repeat", "choose", "run", "let", "return"))
+
+
+def _trees(tree: Parse) -> list[Parse]:
+    return [child for child in tree.children if isinstance(child, Tree)]
+
+
+def _tree_or_none(tree: Parse, rule: str) -> Parse | None:
+    return next((child for child in _trees(tree) if child.data == rule), None)
+
+
+def _tree(tree: Parse, rule: str) -> Parse:
+    return next(child for child in _trees(tree) if child.data == rule)
+
+
+def _tokens(tree: Parse, type: str) -> list[Token]:
+    return [child for child in tree.children if isinstance(child, Token) and child.type == type]
+
+
+def _token(tree: Parse, type: str) -> Token:
+    return _tokens(tree, type)[0]
+
+
+def _whole(token: Token) -> int:
+    text = str(token)
+    return int(text[:-1]) * int(_SCALE[text[-1]]) if text[-1] in "kM" else int(text)
+
+
+def _quantity(dollar: str, digits: str, unit: str | None) -> tuple[nodes.NumberKind, int | float]:
+    kind = nodes.NumberKind
+    if dollar:
+        return kind.MONEY, float(digits) * (_SCALE[unit] if unit in ("k", "M") else 1)
+    match unit:
+        case "%":
+            return kind.FLOAT, float(digits) / 100
+        case "ms" | "s" | "m" | "h":
+            return kind.DURATION, float(digits) * _SCALE[unit]
+        case "k" | "M":
+            scaled = float(digits) * _SCALE[unit]
+            return (kind.INT, round(scaled)) if scaled == round(scaled) else (kind.FLOAT, scaled)
+        case _:
+            return (kind.FLOAT, float(digits)) if "." in digits else (kind.INT, int(digits))
+
+
+def _text_value(written: str) -> str:
+    raw = written.startswith("r")
+    body = written[1:] if raw else written
+    block = body.startswith('"""')
+    inside = body[3:-3] if block else body[1:-1]
+    if block:
+        inside = _dedented(inside)
+    return inside if raw else _ESCAPE.sub(_unescaped, inside)
+
+
+def _dedented(inside: str) -> str:
+    """A block without its first line break, its common indentation and the blanks before the closing quotes."""
+    text = textwrap.dedent(inside.removeprefix("\r").removeprefix("\n"))
+    return text.rstrip(" \t").removesuffix("\n")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match.group(2)
+    if code is not None:
+        return chr(int(code, 16)) if int(code, 16) < 0x110000 and not 0xD800 <= int(code, 16) < 0xE000 else "\ufffd"
+    return {"n": "\n", "t": "\t", "r": "\r"}.get(match.group(1), match.group(1))
+
+

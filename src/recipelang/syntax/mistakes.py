@@ -1,0 +1,193 @@
+"""What probably went wrong where the text stopped making sense, said in the author's terms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from recipelang.diagnostics import Diagnostic, Edit, Fix, Label
+from recipelang.diagnostics.catalogue import syntax as codes
+from recipelang.diagnostics.suggesting import nearest
+from recipelang.source import Source, Span
+
+DECLARATIONS = ("use", "backend", "model", "record", "contract", "role", "recipe", "expose")
+STEPS = ("budget", "ask", "fanout", "cascade", "repeat", "choose", "run", "let", "return")
+FOREIGN = {
+    "&&": "and", "||": "or", "!": "not ", "//": "#", "/*": "#", ";": "", "True": "true", "False": "false", "None": "none",
+    "null": "none", "nil": "none", "elif": "else", ":=": "=", "===": "==",
+}  # fmt: skip
+"""What other languages write, and what this one writes instead."""
+_FOREIGN = re.compile("|".join(re.escape(word) for word in sorted(FOREIGN, key=len, reverse=True)))
+_QUOTES = re.compile("['‘’“”`]")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_QUANTITY = re.compile(r"\$?\d[\w.%]*")
+_UNITS = {"sec": "s", "secs": "s", "seconds": "s", "second": "s", "min": "m", "mins": "m", "minutes": "m", "hours": "h", "K": "k"}
+_OPAQUE = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"')
+
+
+def explain(
+    source: Source, at: tuple[int, int] | None, piece: tuple[int, int], expected: Sequence[str]
+) -> Diagnostic:
+    """A word that may not stand where it does; `at` of none is the end of the declaration."""
+    if at is None:
+        return _unfinished(source, piece, expected)
+    span = source.span(*at)
+    return (
+        _foreign(span)
+        or _misspelled(span, piece, expected)
+        or _quantity(span)
+        or _missing(span, piece, expected)
+        or _unexpected(span, piece, expected)
+    )
+
+
+def explain_character(source: Source, at: int, piece: tuple[int, int]) -> Diagnostic:
+    """A character that begins no word of the language."""
+    rest = source.text[at : piece[1]]
+    foreign = _FOREIGN.match(rest)
+    span = source.span(at, at + (len(foreign.group()) if foreign else 1))
+    found = _foreign(span) or _quantity(span)
+    if found is not None:
+        return found
+    if rest.startswith('"') or rest.startswith('r"'):
+        kind = "block text" if '"""' in rest[:4] else "text"
+        return codes.UNCLOSED.at(
+            source.span(at, at + 1),
+            f"this {kind} is never closed",
+            help='a text in `"` ends on its line; one over several lines stands between `"""` and `"""`',
+        )
+    if _QUOTES.match(rest):
+        end = _QUOTES.search(rest, 1)
+        whole = source.span(at, at + (end.end() if end and "\n" not in rest[: end.end()] else 1))
+        inside = whole.text.strip("'‘’“”`")
+        fix = Fix("use straight double quotes", (Edit(whole, f'"{inside}"'),)) if len(whole.text) > 1 else None
+        return codes.QUOTES.at(whole, 'a text stands between `"` and `"`', help=f'write `"{inside}"`', fix=fix)
+    word = _WORD.match(rest)
+    if word and word.group() != word.group().lower():
+        return _case(source.span(at, at + word.end()))
+    character = rest[:1]
+    name = f"`{character}`" if character.isprintable() else f"U+{ord(character):04X}"
+    return codes.STRANGE_CHARACTER.at(span, f"{name} has no meaning here", help="remove it")
+
+
+def _case(span: Span) -> Diagnostic:
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", span.text).lower()
+    return codes.NAME_CASE.at(
+        span, "names are in snake_case", help=f"write `{snake}`", fix=Fix("in snake_case", (Edit(span, snake),))
+    )
+
+
+def _foreign(span: Span) -> Diagnostic | None:
+    match = _FOREIGN.match(span.source.text, span.start)
+    if match is None or (match.group()[-1].isalnum() and match.end() - match.start() < len(span.text)):
+        return None
+    written = match.group()
+    meant = FOREIGN[written]
+    whole = span.source.span(match.start(), match.end())
+    if not meant:
+        return codes.FOREIGN.at(whole, f"`{written}` has no meaning here", help="remove it: a line needs no end", fix=Fix("remove it", (Edit(whole, ""),)))
+    return codes.FOREIGN.at(
+        whole, f"`{written}` has no meaning here", help=f"write `{meant.strip()}`", fix=Fix(f"write `{meant.strip()}`", (Edit(whole, meant),))
+    )
+
+
+def _misspelled(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic | None:
+    """A word where a declaration or a step begins."""
+    if not _WORD.fullmatch(span.text):
+        return None
+    for words, what in ((DECLARATIONS, "declaration"), (STEPS, "step")):
+        if f"`{words[-1]}`" in expected and "`or`" not in expected:
+            near = nearest(span.text.lower(), words)
+            listed = ", ".join(f"`{word}`" for word in words)
+            return codes.UNKNOWN_KEYWORD.at(
+                span,
+                f"there is no {what} `{span.text}`",
+                help=f"did you mean `{near}`?" if near else f"here may stand {listed}",
+                fix=Fix(f"use `{near}`", (Edit(span, near),)) if near else None,
+            )
+    return None
+
+
+def _quantity(span: Span) -> Diagnostic | None:
+    match = _QUANTITY.match(span.source.text, span.start)
+    if match is None or re.fullmatch(r"\$?\d+(\.\d+)?(%|ms|s|m|h|k|M)?", match.group()):
+        return None
+    whole = span.source.span(match.start(), match.end())
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]+)", match.group())
+    unit = _UNITS.get(parts.group(2)) if parts else None
+    fix = Fix("with its unit", (Edit(whole, f"{parts.group(1)}{unit}"),)) if parts and unit else None
+    return codes.BAD_NUMBER.at(
+        whole,
+        f"`{match.group()}` is not a number",
+        help="numbers are `42`, `4k`, `1M`, `0.72`, `80%`, times `500ms`, `30s`, `2m`, `1h`, amounts `$0.05`",
+        fix=fix,
+    )
+
+
+def _missing(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic | None:
+    """One word is missing, or another stands in its place."""
+    if "`=`" in expected and span.text in (":", "=="):
+        return codes.EXPECTED.at(span, f"expected `=`, found `{span.text}`", help="write `=`", fix=Fix("write `=`", (Edit(span, "="),)))
+    if "`=>`" in expected and span.text in (":", "->", "="):
+        return codes.EXPECTED.at(span, f"expected `=>`, found `{span.text}`", help="write `=>`", fix=Fix("write `=>`", (Edit(span, "=>"),)))
+    if span.text in ("<", "<=", ">", ">=", "==", "!=", "in") and "`and`" in expected:
+        return codes.CHAINED.at(span, "comparisons can't be chained", help="join two of them with `and`: `a < b and b < c`")
+    if len(expected) == 1 and expected[0].startswith("`"):
+        return codes.EXPECTED.at(
+            span, f"expected {expected[0]}, found `{_short(span.text)}`", help=f"put {expected[0]} before it", fix=None
+        )
+    return None
+
+
+def _unexpected(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic:
+    if span.text in ("}", ")", "]"):
+        opening = _innermost(span.source, piece[0], span.start)
+        wanted = {"{": "}", "(": ")", "[": "]"}
+        if opening is None:
+            return codes.STRAY.at(span, f"this `{span.text}` closes nothing", help="remove it")
+        if wanted[opening.text] != span.text:
+            return codes.UNCLOSED.at(
+                opening, f"this `{opening.text}` is never closed", labels=(Label(span, f"`{wanted[opening.text]}` is wanted before this"),)
+            )
+    reserved = "a name" in expected and _WORD.fullmatch(span.text)
+    if reserved:
+        return codes.EXPECTED.at(span, f"`{span.text}` can't be a name here", label="it is a word of the language", help="call it something else")
+    return codes.EXPECTED.at(span, f"`{_short(span.text)}` was not expected here", help=_expectation(expected))
+
+
+def _unfinished(source: Source, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic:
+    end = len(source.text[: piece[1]].rstrip())
+    opening = _innermost(source, piece[0], piece[1])
+    if opening is not None:
+        return codes.UNCLOSED.at(opening, f"this `{opening.text}` is never closed", label="opened here")
+    return codes.EXPECTED.at(source.span(max(piece[0], end - 1), end), "the declaration ends too early", help=_expectation(expected))
+
+
+def _innermost(source: Source, start: int, end: int) -> Span | None:
+    """The bracket that is open at `end`, if any."""
+    text = source.text
+    hidden = {match.start(): match.end() for match in _OPAQUE.finditer(text, start, end)}
+    opened: list[int] = []
+    at = start
+    while at < end:
+        if at in hidden:
+            at = hidden[at]
+            continue
+        if text[at] in "([{":
+            opened.append(at)
+        elif text[at] in ")]}" and opened:
+            opened.pop()
+        at += 1
+    return source.span(opened[-1], opened[-1] + 1) if opened else None
+
+
+def _expectation(expected: Sequence[str]) -> str:
+    words = [word for word in expected if word != "the end of the file"]
+    if not 0 < len(words) <= 6:
+        return "here should be a value" if "a number" in words else ""
+    return "here may stand " + (words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1])
+
+
+def _short(text: str) -> str:
+    line = text.split("\n")[0]
+    return line if len(line) <= 30 else line[:29] + "…"

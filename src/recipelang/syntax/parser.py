@@ -1,0 +1,173 @@
+"""Text to a syntax tree; the one door to lark. Never raises for an author's mistake: it reports and goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+import lark
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from recipelang.diagnostics import Diagnostic, Report
+from recipelang.diagnostics.catalogue import syntax as codes
+from recipelang.resources import grammar_text
+from recipelang.source import Source, Span
+from recipelang.syntax import nodes
+from recipelang.syntax.building import Builder, TooDeep
+from recipelang.syntax.mistakes import explain, explain_character
+
+DECLARATION = re.compile(r"^(use|backend|model|record|contract|role|recipe|expose|language)\b", re.MULTILINE)
+OPAQUE = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"')
+MAX_MISTAKES = 50
+MAX_NESTING = 60
+
+
+def parse(source: Source, report: Report) -> nodes.File:
+    """The tree of what could be read; `broken` names the declarations that could not."""
+    if _nests_too_deep(source, report):
+        return nodes.File(None, (), span=source.span(0, len(source.text)), broken=_declared_names(source.text))
+    try:
+        tree = _lark().parse(source.text)
+        return Builder(source).file(cast(lark.Tree[lark.Token], tree))
+    except (UnexpectedInput, TooDeep):
+        return _in_pieces(source, report)
+
+
+def _in_pieces(source: Source, report: Report) -> nodes.File:
+    """Each declaration by itself, so that one mistake does not touch its neighbours."""
+    language: nodes.Number | None = None
+    declarations: list[nodes.AnyDeclaration] = []
+    broken: list[str] = []
+    mistakes = 0
+    for start, end in _pieces(source.text):
+        try:
+            piece = lark.TextSlice(source.text, start, end)
+            file = Builder(source).file(cast(lark.Tree[lark.Token], _lark().parse(piece)))
+            language = language or file.language
+            declarations += file.declarations
+        except UnexpectedInput as error:
+            broken += _declared_names(source.text[start:end])
+            mistakes += 1
+            if mistakes <= MAX_MISTAKES:
+                report(_explained(source, error, start, end))
+        except TooDeep as error:
+            broken += _declared_names(source.text[start:end])
+            report(_too_deep(error.span))
+    if mistakes > MAX_MISTAKES:
+        report(codes.TOO_MANY.at(None, f"and {mistakes - MAX_MISTAKES} more mistakes like these"))
+    whole = source.span(0, len(source.text))
+    return nodes.File(language, tuple(declarations), span=whole, broken=frozenset(broken))
+
+
+def _pieces(text: str) -> list[tuple[int, int]]:
+    """Where each declaration begins and ends: at the words that begin one, at the start of a line."""
+    hidden = [match.span() for match in OPAQUE.finditer(text)]
+    starts: list[int] = []
+    at = 0
+    for match in DECLARATION.finditer(text):
+        while at < len(hidden) and hidden[at][1] <= match.start():
+            at += 1
+        if at == len(hidden) or not hidden[at][0] < match.start():
+            starts.append(match.start())
+    first = re.compile(r"(\s|#[^\n]*)*").match(text)
+    begin = first.end() if first else 0
+    if begin < len(text) and (not starts or begin < starts[0]):
+        starts.insert(0, begin)
+    return list(zip(starts, [*starts[1:], len(text)], strict=True))
+
+
+def _explained(source: Source, error: UnexpectedInput, start: int, end: int) -> Diagnostic:
+    match error:
+        case UnexpectedToken(token=token):
+            expected = [_SPELLING.get(name, name) for name in sorted(error.accepts or error.expected)]
+            if token.type == "$END":
+                return explain(source, None, (start, end), expected)
+            at = token.start_pos if token.start_pos is not None else start
+            return explain(source, (at, token.end_pos or at + 1), (start, end), expected)
+        case UnexpectedCharacters():
+            return explain_character(source, error.pos_in_stream or start, (start, end))
+        case _:
+            return explain(source, None, (start, end), [])
+
+
+def _nests_too_deep(source: Source, report: Report) -> bool:
+    depth = 0
+    for match in _BRACKET.finditer(source.text):
+        opening = match.group()
+        if opening in "([{":
+            depth += 1
+        elif opening in ")]}":
+            depth = max(0, depth - 1)
+        if depth > MAX_NESTING:
+            report(_too_deep(source.span(match.start(), match.end())))
+            return True
+    return False
+
+
+def _too_deep(span: Span) -> Diagnostic:
+    return codes.TOO_DEEP.at(
+        span,
+        "this is nested too deeply",
+        label=f"more than {MAX_NESTING} levels",
+        help="give a part of it a name with `let`, or split the recipe",
+    )
+
+
+def _declared_names(text: str) -> frozenset[str]:
+    return frozenset(match.group(1) for match in _NAMED.finditer(text))
+
+
+_BRACKET = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"|[(\[{}\])]')
+_NAMED = re.compile(r"^\s*(?:backend|model|record|contract|role|recipe)\s+([a-zA-Z_]\w*)", re.MULTILINE)
+_SPELLING = {
+    "NAME": "a name", "NUMBER": "a number", "INT": "a whole number", "TEXT": "a text", "$END": "the end of the file",
+    "LBRACE": "`{`", "RBRACE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "LSQUARE": "`[`", "RSQUARE": "`]`", "COMMA": "`,`",
+    "COLON": "`:`", "DOTDOT": "`..`", "DOT": "`.`", "QUESTION": "`?`", "ARROW": "`->`", "FATARROW": "`=>`",
+    "EQUALS": "`==`", "EQUAL": "`=`", "UNEQUAL": "`!=`", "LESS": "`<`", "LESS_EQUAL": "`<=`", "MORE": "`>`",
+    "MORE_EQUAL": "`>=`", "PLUS": "`+`", "MINUS": "`-`", "STAR": "`*`", "SLASH": "`/`", "PERCENT": "`%`",
+    **{word.upper(): f"`{word}`" for word in (
+        "language use backend model record contract role recipe expose budget ask fanout cascade repeat choose run let "
+        "return for in up to times when otherwise if else or and not true false none"
+    ).split()},
+}  # fmt: skip
+
+
+@cache
+def _lark() -> lark.Lark:
+    """The parser; its tables are kept in the user's cache folder, since to build them takes longer than to use them."""
+    grammar = grammar_text()
+    return lark.Lark(
+        grammar,
+        parser="lalr",
+        lexer="contextual",
+        propagate_positions=True,
+        keep_all_tokens=True,
+        cache=_cache_file(grammar) or False,
+    )
+
+
+def _cache_file(grammar: str) -> str | None:
+    """A file of the user's own for this grammar and this version of lark; none where no folder can be had."""
+    key = hashlib.sha256(f"{lark.__version__}\0{grammar}".encode()).hexdigest()[:16]
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(home) / "recipelang"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = folder / f"grammar-{key}.lark"
+        if not os.access(folder, os.W_OK) or _is_foreign(folder):
+            return None
+    except OSError:
+        return None
+    return str(file)
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Whether somebody else could have put the tables there, which are read as pickles."""
+    if not hasattr(os, "getuid"):
+        return False
+    status = folder.stat()
+    return status.st_uid != os.getuid() or bool(status.st_mode & 0o022)
