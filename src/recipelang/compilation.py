@@ -50,16 +50,17 @@ class Compilation:
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """Everything there is to say about the source, in the order of the text."""
+        """What there is to say about the source, in the order of the text; warnings only where there are no errors."""
         _ = self.plan
-        return sorted(self.reported, key=_place)
+        errors = [diagnostic for diagnostic in self.reported if diagnostic.severity == "error"]
+        return sorted(errors or self.reported, key=_place)
 
     @property
     def has_errors(self) -> bool:
         return any(diagnostic.severity == "error" for diagnostic in self.reported)
 
     def _check_budgets(self, plan: Plan, checked: Checked) -> None:
-        from recipelang.validation.bounds import breaches
+        from recipelang.validation.breaches import breaches
 
         for name, recipe in plan.recipes.items():
             node = checked.recipe_nodes[name]
@@ -81,7 +82,7 @@ class Compilation:
 
     def _check_entries(self, plan: Plan, checked: Checked) -> None:
         """An exposed recipe knows its models, so that a budget of money can be held against their prices."""
-        from recipelang.validation.bounds import breaches
+        from recipelang.validation.breaches import breaches
 
         for name, entry in plan.entries.items():
             recipe = plan.recipes[entry.recipe]

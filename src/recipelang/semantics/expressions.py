@@ -207,6 +207,8 @@ class Elaborator:
         return None
 
     def unknown(self, node: nodes.Name, scope: Scope, what: str) -> None:
+        if node.text in scope.module.file.broken:
+            return  # declared, with a mistake that has been reported
         near = nearest(node.text, [*scope.locals, *visible_names(scope.module)])
         self.report(
             names.UNKNOWN_NAME.at(

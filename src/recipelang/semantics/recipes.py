@@ -96,7 +96,8 @@ class RecipeChecker:
         budget = self.budget()
         steps = self._unique_steps(locals_)
         ordered = self._in_order(steps)
-        scope = Scope(self.declarer.constants.module, {**self.declarer.constants.locals, **locals_})
+        circular = {_name(step): Local(NeverType(), None, "step") for step in self.node.steps}
+        scope = self.declarer.constants.with_locals(**{**circular, **locals_})
         checked: dict[str, ir.Step] = {}
         for step in ordered:
             result = self._step(step, scope, returns)

@@ -42,8 +42,8 @@ UNBOUNDED = Code(
     "E0505",
     "no bound",
     "A list that a step goes through, and the number of its rounds or samples, have a greatest value that the compiler knows.",
-    recipe(FAN + " { quorum = 1 }", "return first(xs)", parameters="ms: model[]"),
-    recipe(FAN + " { quorum = 1 }", "return first(xs)", parameters="ms: model[1..8]"),
+    recipe(FAN + " { on_error = skip }", "return first(xs)", parameters="ms: model[]"),
+    recipe(FAN + " { on_error = skip }", "return first(xs)", parameters="ms: model[1..8]"),
 )
 QUORUM = Code(
     "E0506",

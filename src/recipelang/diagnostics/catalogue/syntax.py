@@ -86,6 +86,6 @@ TOO_MANY = Code(
     "E0112",
     "too many mistakes",
     "After fifty mistakes of form the rest is only counted: the file is probably not a recipe.",
-    "".join(f"role r{n}( {{ }}\n" for n in range(60)),
+    "".join(f"role r{n} {{ }}\n" for n in range(60)),
     SOLVER,
 )

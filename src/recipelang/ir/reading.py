@@ -1,0 +1,94 @@
+"""What a step reads: the names whose values must be there before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recipelang.ir.expressions import Expression, FailExpression, free_variables
+from recipelang.ir.plan import (
+    Ask,
+    Call,
+    Cascade,
+    Choose,
+    Fanout,
+    Let,
+    Repeat,
+    Return,
+    RoleCall,
+    Run,
+    Step,
+)
+
+
+def names_read(step: Step) -> frozenset[str]:
+    """The parameters, steps and `request` that a step reads; not what it binds itself."""
+    found: frozenset[str] = frozenset()
+    for expression in expressions_of(step):
+        found |= free_variables(expression)
+    return found - _bound(step)
+
+
+def expressions_of(step: Step) -> Iterator[Expression]:
+    """Every expression of a step, those of its calls included."""
+    for expression in _own(step):
+        if expression is not None:
+            yield expression
+    for call in calls_of(step):
+        yield from arguments_of(call)
+
+
+def calls_of(step: Step) -> list[Call]:
+    """The calls that a step may make."""
+    match step:
+        case Choose(arms=arms):
+            return [arm.call for arm in arms if not isinstance(arm.call, FailExpression)]
+        case Let() | Return():
+            return []
+        case _:
+            return [step.call]
+
+
+def arguments_of(call: Call) -> Iterator[Expression]:
+    """What a call is given."""
+    for argument in call.arguments:
+        yield argument.value
+    if isinstance(call, RoleCall):
+        for setting in (call.model, call.temperature, call.max_tokens, call.contract):
+            if setting is not None:
+                yield setting
+
+
+def _own(step: Step) -> tuple[Expression | None, ...]:
+    match step:
+        case Ask():
+            return step.fallback, step.when
+        case Fanout():
+            return step.over, step.samples, step.parallel, step.keep, step.quorum, step.fallback
+        case Cascade():
+            return step.over, step.accept, step.fallback
+        case Repeat():
+            return step.start, step.over, step.times, step.until, step.fallback
+        case Choose():
+            failing = [arm.call.message for arm in step.arms if isinstance(arm.call, FailExpression)]
+            return step.fallback, *(arm.when for arm in step.arms), *failing
+        case Run():
+            return (step.fallback,)
+        case Let():
+            return (step.value,)
+        case Return():
+            return step.value, step.contract, step.fallback
+
+
+def _bound(step: Step) -> frozenset[str]:
+    match step:
+        case Fanout():
+            return frozenset((step.variable, "it"))
+        case Cascade():
+            return frozenset((step.variable, "it", "tried"))
+        case Repeat():
+            return frozenset((step.name, step.variable or step.name))
+        case _:
+            return frozenset()
+
+
+__all__ = ["arguments_of", "calls_of", "expressions_of", "names_read"]

@@ -1,0 +1,471 @@
+"""The bound certificate: the most that a recipe can use, proved over abstract values; see `docs/bounds.md`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+from recipelang.ir import plan as ir
+from recipelang.ir.certificate import Bound, Certificate, Linear, StepBound
+from recipelang.ir.expressions import FailExpression
+from recipelang.ir.reading import names_read
+from recipelang.ir.sizing import (
+    BYTES_PER_TOKEN,
+    CALL_TOKENS,
+    DEFAULT_TIMEOUT,
+    FENCE_BYTES,
+    MAX_RETRY_DELAY,
+    MESSAGE_TOKENS,
+    REPAIR_BYTES,
+)
+from recipelang.ir.template import Section, Slot, Template, Words as TemplateWords
+from recipelang.ir.types import AnswerType, RecordType
+from recipelang.validation.evaluating import Environment, evaluate, listed, member, of_type
+from recipelang.validation.values import (
+    Abstract,
+    Answers,
+    Contracts,
+    Fields,
+    Items,
+    Models,
+    Number,
+    Other,
+    Words,
+    join,
+)
+
+SCALAR_BYTES = 40
+"""A number, a bool or a case of an enum in a prompt, at most."""
+MAX_UNROLLED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a call or a step can use, and what its value is below. `explicit` are the seconds that the author set."""
+
+    bound: Bound
+    value: Abstract
+    explicit: float = 0.0
+    how: str = ""
+    inner: tuple[StepBound, ...] = ()
+
+
+NO_USE = Use(Bound(), Other())
+
+
+def certified(plan: ir.Plan) -> ir.Plan:
+    """The plan with a certificate in every recipe (for any arguments of its types) and in every entry."""
+    prover = Prover(plan)
+    recipes = {name: replace(recipe, certificate=prover.alone(name)) for name, recipe in plan.recipes.items()}
+    entries = {name: replace(entry, certificate=prover.exposed(entry)) for name, entry in plan.entries.items()}
+    return replace(plan, recipes=recipes, entries=entries)
+
+
+@dataclass
+class Prover:
+    """Proves bounds in one plan. A recipe with the same abstract arguments is looked at once."""
+
+    plan: ir.Plan
+    proved: dict[tuple[str, tuple[tuple[str, Abstract], ...]], tuple[Certificate, Abstract]] = field(default_factory=dict)
+    unpriced: set[str] = field(default_factory=set)
+
+    def alone(self, name: str) -> Certificate:
+        parameters = self.plan.recipes[name].parameters
+        return self._fresh(name, {p.name: of_type(p.type, self.plan) for p in parameters})
+
+    def exposed(self, entry: ir.Entry) -> Certificate:
+        known: dict[str, Abstract] = {}
+        for argument in entry.arguments:
+            known[argument.name] = evaluate(argument.value, known, self.plan)
+        return self._fresh(entry.recipe, known)
+
+    def _fresh(self, name: str, arguments: Mapping[str, Abstract]) -> Certificate:
+        self.unpriced = set()
+        self.proved.clear()
+        certificate, _ = self.recipe(name, arguments)
+        return replace(certificate, unpriced=tuple(sorted(self.unpriced)))
+
+    def recipe(self, name: str, arguments: Mapping[str, Abstract]) -> tuple[Certificate, Abstract]:
+        key = (name, tuple(sorted(arguments.items())))
+        if key not in self.proved:
+            self.proved[key] = self._prove(self.plan.recipes[name], arguments)
+        return self.proved[key]
+
+    def _prove(self, recipe: ir.Recipe, arguments: Mapping[str, Abstract]) -> tuple[Certificate, Abstract]:
+        known: dict[str, Abstract] = dict(arguments)
+        graph = StepGraph.of(recipe)
+        used: dict[str, Use] = {}
+        for step in graph.ordered:
+            used[step.name] = self._step(step, known)
+            known[step.name] = used[step.name].value
+        return _certificate(recipe, graph, used), used["return"].value
+
+    # --------------------------------------------------------------- steps
+
+    def _step(self, step: ir.Step, known: Environment) -> Use:
+        match step:
+            case ir.Ask():
+                use = self._ask(step, known)
+            case ir.Run():
+                use = self._call(step.call, known)
+            case ir.Fanout():
+                use = self._fanout(step, known)
+            case ir.Cascade():
+                use = self._cascade(step, known)
+            case ir.Repeat():
+                use = self._repeat(step, known)
+            case ir.Choose():
+                use = self._choose(step, known)
+            case ir.Let():
+                return Use(Bound(), evaluate(step.value, known, self.plan))
+            case ir.Return():
+                return self._return(step, known)
+        if step.fallback is not None:
+            tried = Items(0, math.inf, use.value)
+            inside = {**known, "tried": tried, step.name: use.value}
+            use = replace(use, value=join(use.value, evaluate(step.fallback, inside, self.plan)))
+        return _timed(use, step.timeout)
+
+    def _ask(self, step: ir.Ask, known: Environment) -> Use:
+        attempts = 1 + step.retries
+        once = self._call(step.call, known, repairs=True)
+        if attempts == 1:
+            return once
+        use = _scaled(once, attempts)
+        waiting = MAX_RETRY_DELAY * step.retries
+        bound = replace(use.bound, seconds=use.bound.seconds + waiting, parallel=once.bound.parallel)
+        return replace(use, bound=bound, how=f"(1 + {step.retries} {_plural(step.retries, 'retry', 'retries')}) × {once.how}")
+
+    def _fanout(self, step: ir.Fanout, known: Environment) -> Use:
+        over = _items(evaluate(step.over, known, self.plan))
+        count = over.high if step.samples is None else _high(evaluate(step.samples, known, self.plan))
+        branches = [
+            _scaled(self._call(step.call, {**known, step.variable: item}), times)
+            for item, times in _shares(over, count, step)
+        ]
+        total = _together(branches)
+        inner = max((use.bound.parallel for use in branches), default=0)
+        seconds = max((use.bound.seconds / max(1, times) for use, (_, times) in zip(branches, _shares(over, count, step), strict=True)), default=0.0)
+        at_once = count if step.parallel is None else min(count, _high(evaluate(step.parallel, known, self.plan)))
+        waves = math.ceil(count / at_once) if at_once else 0
+        bound = replace(total.bound, parallel=int(at_once) * inner, seconds=waves * seconds)
+        item = reduce(join, (use.value for use in branches)) if branches else Other()
+        low = 0 if step.quorum is None else 1
+        value = Items(low, count, item)
+        many = f"{count:g} × {_callee(step.call)}" if over.exact is not None else f"up to {count:g} × {_callee(step.call)}"
+        return Use(bound, value, 0.0, many, branches[0].inner if branches else ())
+
+    def _cascade(self, step: ir.Cascade, known: Environment) -> Use:
+        over = _items(evaluate(step.over, known, self.plan))
+        tries = [_scaled(self._call(step.call, {**known, step.variable: item}), times) for item, times in _shares(over, over.high, None)]
+        total = _together(tries)
+        parallel = max((use.bound.parallel for use in tries), default=0)
+        value = reduce(join, (use.value for use in tries)) if tries else Other()
+        how = f"up to {over.high:g} × {_callee(step.call)}, one after the other"
+        return Use(replace(total.bound, parallel=parallel), value, 0.0, how, tries[0].inner if tries else ())
+
+    def _repeat(self, step: ir.Repeat, known: Environment) -> Use:
+        state = evaluate(step.start, known, self.plan)
+        total = Use(Bound(), state)
+        rounds = self._rounds(step, known)
+        last: tuple[Abstract, Abstract, Use] | None = None
+        for item in rounds:
+            if last is not None and last[0] == state and last[1] == item:
+                use = last[2]
+            else:
+                inside = {**known, step.name: state}
+                if step.variable is not None:
+                    inside[step.variable] = item
+                use = self._call(step.call, inside)
+            last = (state, item, use)
+            total = _together([total, use])
+            state = use.value
+            total = replace(total, value=join(total.value, use.value), inner=use.inner)
+        parallel = total.bound.parallel
+        how = f"up to {len(rounds)} × {_callee(step.call)}, each on the one before"
+        return Use(replace(total.bound, parallel=parallel), total.value, 0.0, how, total.inner)
+
+    def _rounds(self, step: ir.Repeat, known: Environment) -> list[Abstract]:
+        if step.over is not None:
+            over = _items(evaluate(step.over, known, self.plan))
+            return list(over.exact) if over.exact is not None else [over.item] * _count(over.high)
+        times = evaluate(step.times, known, self.plan) if step.times is not None else Number(0, 0)
+        return [Other()] * _count(_high(times))
+
+    def _choose(self, step: ir.Choose, known: Environment) -> Use:
+        arms = [NO_USE if isinstance(arm.call, FailExpression) else self._call(arm.call, known) for arm in step.arms]
+        bound = reduce(_greatest, (use.bound for use in arms), Bound())
+        values = [use.value for use in arms if not isinstance(use.value, Other)]
+        value = reduce(join, values) if values else Other()
+        dearest = max(arms, key=lambda use: use.bound.calls, default=NO_USE)
+        return Use(bound, value, 0.0, f"the dearest arm, {dearest.how or 'none'}", dearest.inner)
+
+    def _return(self, step: ir.Return, known: Environment) -> Use:
+        value = evaluate(step.value, known, self.plan)
+        contract = evaluate(step.contract, known, self.plan) if step.contract is not None else Contracts(0)
+        repairs = contract.repair if isinstance(contract, Contracts) else 0
+        use = Use(Bound(), value)
+        if repairs and isinstance(value, Answers):
+            base = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS, 1)
+            use = self._calls(base, value.max_tokens, Models(value.models), 0, repairs, answering=True)
+            use = replace(use, value=value, how=f"{repairs} {_plural(repairs, 'repair', 'repairs')}")
+        if step.fallback is not None:
+            use = replace(use, value=join(use.value, evaluate(step.fallback, known, self.plan)))
+        return use
+
+    # --------------------------------------------------------------- calls
+
+    def _call(self, call: ir.Call, known: Environment, *, repairs: bool = False) -> Use:
+        given = {argument.name: evaluate(argument.value, known, self.plan) for argument in call.arguments}
+        if isinstance(call, ir.RecipeCall):
+            certificate, value = self.recipe(call.recipe, given)
+            return Use(certificate.total, value, 0.0, f"`{call.recipe}`", certificate.steps)
+        return self._role(call, given, known, repairs)
+
+    def _role(self, call: ir.RoleCall, given: dict[str, Abstract], known: Environment, repairs: bool) -> Use:
+        role = self.plan.roles[call.role]
+        model = evaluate(call.model, known, self.plan)
+        tokens = role.max_tokens if call.max_tokens is None else _count(_high(evaluate(call.max_tokens, known, self.plan)))
+        prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS, 1 if role.conversation else 0)
+        for template in (role.system, role.prompt):
+            prompt += _template_size(template or (), given)
+        again = role.repair if role.schema is not None else self._repairs(call, role, known) if repairs else 0
+        models = model if isinstance(model, Models) else Models(None)
+        use = self._calls(prompt, tokens, models, 1, again, answering=False)
+        how = _callee(call) if not again else f"({_callee(call)} + {again} {_plural(again, 'repair', 'repairs')})"
+        return replace(use, value=self._answer(role, models), how=how)
+
+    def _repairs(self, call: ir.RoleCall, role: ir.Role, known: Environment) -> int:
+        expression = call.contract if call.contract is not None else role.contract
+        contract = evaluate(expression, known, self.plan) if expression is not None else None
+        return contract.repair if isinstance(contract, Contracts) else 0
+
+    def _answer(self, role: ir.Role, models: Models) -> Abstract:
+        size = BYTES_PER_TOKEN * role.max_tokens
+        match role.returns:
+            case AnswerType():
+                return Answers(size, role.max_tokens, models.names)
+            case RecordType() as record:
+                shape = of_type(record, self.plan)
+                return Fields(shape.fields if isinstance(shape, Fields) else (), size)
+            case _:
+                return Other()
+
+    def _calls(self, prompt: Linear, tokens: int, models: Models, first: int, repairs: int, *, answering: bool) -> Use:
+        """So many calls, and so many repairs, each of which sends the ones before along."""
+        said = Linear(BYTES_PER_TOKEN * tokens + REPAIR_BYTES + FENCE_BYTES + 2 * MESSAGE_TOKENS)
+        prompts = [prompt] * first + [prompt + said.times(number) for number in range(1, repairs + 1)]
+        count = len(prompts)
+        total = reduce(Linear.__add__, prompts, Linear())
+        bound = Bound(
+            calls=count,
+            prompt_tokens=total,
+            completion_tokens=count * tokens,
+            cost=self._cost(total, count * tokens, models),
+            seconds=count * DEFAULT_TIMEOUT,
+            parallel=1 if count else 0,
+        )
+        return Use(bound, Other())
+
+    def _cost(self, prompt: Linear, completion: int, models: Models) -> Linear | None:
+        """Dollars with the dearest of the models; none where a price is unknown."""
+        names = self.plan.models.keys() if models.names is None else models.names
+        if not names:
+            self.unpriced.add("any model")
+            return None
+        worst: Linear | None = Linear()
+        for name in names:
+            price = self.plan.models[name].price
+            if price is None:
+                self.unpriced.add(name)
+                worst = None
+            elif worst is not None:
+                worst = worst.join(prompt.times(price.input / 1e6) + Linear(completion * price.output / 1e6))
+        return worst
+
+
+# ------------------------------------------------------------------- graph
+
+
+@dataclass(frozen=True, slots=True)
+class StepGraph:
+    """The steps of a recipe in an order of the data flow, and which steps each reads."""
+
+    ordered: tuple[ir.Step, ...]
+    needs: dict[str, frozenset[str]]
+
+    @staticmethod
+    def of(recipe: ir.Recipe) -> StepGraph:
+        by_name = {step.name: step for step in recipe.steps}
+        needs = {name: names_read(step) & by_name.keys() for name, step in by_name.items()}
+        from graphlib import TopologicalSorter  # deferred: start-up cost
+
+        order = TopologicalSorter(needs).static_order()
+        return StepGraph(tuple(by_name[name] for name in order), needs)
+
+    def longest(self, seconds: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
+        """The time of the critical path, and its steps that take any."""
+        best: dict[str, tuple[float, tuple[str, ...]]] = {}
+        for step in self.ordered:
+            before = max((best[name] for name in sorted(self.needs[step.name])), key=lambda b: b[0], default=(0.0, ()))
+            took = seconds[step.name]
+            best[step.name] = (before[0] + took, (*before[1], step.name) if took else before[1])
+        return max(best.values(), key=lambda b: b[0], default=(0.0, ()))
+
+    def heaviest(self, weights: Mapping[str, int]) -> tuple[int, tuple[str, ...]]:
+        """The greatest sum of weights of steps that can run at once: an antichain."""
+        weighing = [step.name for step in self.ordered if weights[step.name] > 0]
+        before = self._before()
+        if all(a in before[b] or b in before[a] for a in weighing for b in weighing if a < b):
+            name = max(weighing, key=lambda n: weights[n], default=None)
+            return (weights[name], (name,)) if name is not None else (0, ())
+        from recipelang.validation.graph import heaviest_antichain  # deferred: start-up cost
+
+        return heaviest_antichain({name: weights[name] for name in weighing}, before)
+
+    def _before(self) -> dict[str, set[str]]:
+        """All the steps that end before each starts."""
+        found: dict[str, set[str]] = {}
+        for step in self.ordered:
+            found[step.name] = set(self.needs[step.name]).union(*(found[name] for name in self.needs[step.name]))
+        return found
+
+
+def _certificate(recipe: ir.Recipe, graph: StepGraph, used: Mapping[str, Use]) -> Certificate:
+    seconds, path = graph.longest({name: use.bound.seconds for name, use in used.items()})
+    explicit, explicit_path = graph.longest({name: use.explicit for name, use in used.items()})
+    parallel, at_once = graph.heaviest({name: use.bound.parallel for name, use in used.items()})
+    total = _together(list(used.values())).bound
+    budget = recipe.budget
+    if budget.time is not None and explicit <= budget.time < seconds:
+        seconds = budget.time
+    elif budget.time is not None and explicit > budget.time:
+        seconds, path = explicit, explicit_path
+    steps = tuple(
+        StepBound(step.name, step.kind, used[step.name].bound, used[step.name].how, used[step.name].inner)
+        for step in recipe.steps
+        if used[step.name].bound.calls
+    )
+    return Certificate(replace(total, seconds=seconds, parallel=parallel), steps, path, at_once)
+
+
+# ------------------------------------------------------------------ leaves
+
+
+def _template_size(template: Template, given: Mapping[str, Abstract]) -> Linear:
+    total = Linear()
+    for part in template:
+        match part:
+            case TemplateWords(text):
+                total += Linear(len(text.encode()))
+            case Slot(path):
+                total += _shown(_at(path, given))
+            case Section(_, then, otherwise):
+                total += _template_size(then, given).join(_template_size(otherwise, given))
+    return total
+
+
+def _at(path: tuple[str, ...], given: Mapping[str, Abstract]) -> Abstract:
+    value = given.get(path[0], Other())
+    for name in path[1:]:
+        value = member(value, name)
+    return value
+
+
+def _shown(value: Abstract) -> Linear:
+    """How large a value is in a prompt, its fence included."""
+    match value:
+        case Answers(size=size):
+            return Linear(size + FENCE_BYTES)
+        case Words(size):
+            return size + Linear(FENCE_BYTES)
+        case Items(exact=exact) if exact is not None:
+            return reduce(Linear.__add__, (_shown(item) for item in exact), Linear())
+        case Items(high=high, item=item):
+            return _shown(item).times(0 if math.isinf(high) else high)
+        case Fields(fields, size):
+            inside = Linear(size) if size is not None else reduce(Linear.__add__, (_shown(v) for _, v in fields), Linear())
+            return inside + Linear(FENCE_BYTES)
+        case _:
+            return Linear(SCALAR_BYTES)
+
+
+def _shares(over: Items, count: float, step: ir.Fanout | None) -> list[tuple[Abstract, int]]:
+    """The items with the number of calls for each."""
+    total = _count(count)
+    if over.exact is None or not over.exact:
+        return [(over.item, total)] if total else []
+    if step is None or step.samples is None:
+        return [(item, 1) for item in over.exact]
+    if step.spread == "first":
+        return [(over.exact[0], total)]
+    each, more = divmod(total, len(over.exact))
+    return [(item, each + (place < more)) for place, item in enumerate(over.exact) if each + (place < more)]
+
+
+def _items(value: Abstract) -> Items:
+    return value if isinstance(value, Items) else listed([])
+
+
+def _high(value: Abstract) -> float:
+    return max(0.0, value.high) if isinstance(value, Number) else 0.0
+
+
+def _count(high: float) -> int:
+    return MAX_UNROLLED if math.isinf(high) else max(0, math.floor(high))
+
+
+def _scaled(use: Use, times: int) -> Use:
+    b = use.bound
+    cost = None if b.cost is None else b.cost.times(times)
+    bound = Bound(
+        b.calls * times, b.prompt_tokens.times(times), b.completion_tokens * times, cost, b.seconds * times, b.parallel
+    )
+    return replace(use, bound=bound)
+
+
+def _together(uses: Iterable[Use]) -> Use:
+    """One after the other; the peak is the greatest."""
+    bound, value = Bound(), Other()
+    result: Abstract = value
+    for use in uses:
+        b = use.bound
+        bound = Bound(
+            bound.calls + b.calls,
+            bound.prompt_tokens + b.prompt_tokens,
+            bound.completion_tokens + b.completion_tokens,
+            None if bound.cost is None or b.cost is None else bound.cost + b.cost,
+            bound.seconds + b.seconds,
+            max(bound.parallel, b.parallel),
+        )
+        result = use.value
+    return Use(bound, result)
+
+
+def _greatest(one: Bound, other: Bound) -> Bound:
+    cost = None if one.cost is None or other.cost is None else one.cost.join(other.cost)
+    return Bound(
+        max(one.calls, other.calls),
+        one.prompt_tokens.join(other.prompt_tokens),
+        max(one.completion_tokens, other.completion_tokens),
+        cost,
+        max(one.seconds, other.seconds),
+        max(one.parallel, other.parallel),
+    )
+
+
+def _timed(use: Use, timeout: float | None) -> Use:
+    """A step with a timeout of its own takes no longer, whatever is inside."""
+    if timeout is None:
+        return replace(use, explicit=0.0)
+    return replace(use, bound=replace(use.bound, seconds=timeout), explicit=timeout)
+
+
+def _callee(call: ir.Call) -> str:
+    return f"`{call.role if isinstance(call, ir.RoleCall) else call.recipe}`"
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many

@@ -1,0 +1,103 @@
+"""Abstract values: what can be said of a value before a run, as an upper bound."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from recipelang.ir.certificate import Linear
+
+NOTHING = Linear()
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text, by its greatest size in bytes of UTF-8."""
+
+    size: Linear = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """An answer: its greatest size as it is quoted, the completion tokens of its role, and the models it may be of."""
+
+    size: int
+    max_tokens: int
+    models: frozenset[str] | None  # none: any
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """A model: one of these; none: any."""
+
+    names: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    repair: int
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of at most `high` items, each below `item`; `exact` are the items where they are known one by one."""
+
+    low: int
+    high: float
+    item: Abstract
+    exact: tuple[Abstract, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A record. `size` is how large it is quoted where a model made it, and none where the recipe did."""
+
+    fields: tuple[tuple[str, Abstract], ...]
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A bool, a label, none: nothing that grows."""
+
+
+Abstract = Number | Words | Answers | Models | Contracts | Items | Fields | Other
+
+
+def join(one: Abstract, other: Abstract) -> Abstract:
+    """What both are below."""
+    match one, other:
+        case Number(low, high), Number(low2, high2):
+            return Number(min(low, low2), max(high, high2))
+        case Words(size), Words(size2):
+            return Words(size.join(size2))
+        case Answers(), Answers():
+            return Answers(max(one.size, other.size), max(one.max_tokens, other.max_tokens), _either(one.models, other.models))
+        case Models(names), Models(names2):
+            return Models(_either(names, names2))
+        case Contracts(repair), Contracts(repair2):
+            return Contracts(max(repair, repair2))
+        case Items(), Items():
+            if one.high == 0 or other.high == 0:
+                longer = other if one.high == 0 else one
+                return Items(0, longer.high, longer.item)
+            exact = one.exact if one.exact == other.exact else None
+            return Items(min(one.low, other.low), max(one.high, other.high), join(one.item, other.item), exact)
+        case Fields(fields, size), Fields(fields2, size2):
+            others = dict(fields2)
+            joined = tuple((name, join(value, others.get(name, value))) for name, value in fields)
+            return Fields(joined, None if size is None or size2 is None else max(size, size2))
+        case Other(), _:
+            return other
+        case _:
+            return one
+
+
+def _either(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    return None if one is None or other is None else one | other
