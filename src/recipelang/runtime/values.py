@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
-from recipelang.ir.plan import Contract, Model
+from recipelang.ir.plan import Contract, Model, Price
 
 Json = Any  # Any: a JSON value as `json.loads` gives it
+
+
+class Authored(str):
+    """Text that the recipe's author wrote: a constant of the plan, or several joined.
+
+    Only such text enters a prompt unfenced. Every operation on texts gives a plain `str` unless it takes care not to,
+    so text whose origin got lost counts as untrusted, never the other way round.
+    """
+
+    __slots__ = ()
+
+
+class Said(str):
+    """Text of an answer; a prompt shows at most `limit` bytes of it. Where that gets lost, the text is shown whole."""
+
+    __slots__ = ("limit",)
+    limit: int
+
+    @classmethod
+    def of(cls, text: str, limit: int) -> Said:
+        said = cls(text)
+        said.limit = limit
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +95,15 @@ class Answer:
     finish: str  # stop, length, tool_calls, content_filter, ...
     logprobs: tuple[TokenLogprob, ...] | None = None
     tool_calls: tuple[Mapping[str, Json], ...] = ()
+    max_tokens: int | None = None  # completion tokens it was allowed; none: those of its role
 
 
 @dataclass(frozen=True, slots=True)
 class RecordValue:
-    """A value of a record type."""
+    """A value of a record type: a model's (`limit` bytes of it are shown in a prompt at most) or one that a recipe made."""
 
     fields: Mapping[str, Value]
+    limit: int | None = field(default=None, compare=False)
 
 
 Value = (
@@ -91,5 +117,64 @@ Value = (
     | Request
     | Answer
     | RecordValue
+    | Usage
+    | Price
+    | Mapping[str, str]  # `request.metadata`, which is only read by key
     | tuple["Value", ...]
 )
+
+
+def byte_length(text: str) -> int:
+    """Bytes of UTF-8; a surrogate without its other half counts as the mark it is sent as."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def encodable(text: str) -> str:
+    """The text with surrogates that stand alone, which JSON lets in and UTF-8 does not, replaced, byte for byte."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _LONE_SURROGATE.sub("\ufffd", text)
+    return text
+
+
+def to_json(value: Value) -> Json:
+    """A value as JSON, for traces and prompts; models, contracts and requests by name only."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return str(value)
+        case tuple():
+            return [to_json(item) for item in value]
+        case RecordValue(fields) | (Mapping() as fields):
+            return {name: to_json(item) for name, item in fields.items()}
+        case Answer(text=text):
+            return text
+        case Model(name=name) | Contract(name=name):
+            return name
+        case Request():
+            return "request"
+        case Usage():
+            return {"prompt_tokens": value.prompt_tokens, "completion_tokens": value.completion_tokens}
+        case Price(input, output):
+            return {"input": input, "output": output}
+
+
+def from_json(value: Json, limit: int | None = None) -> Value:
+    """A JSON value as a value of the language. Whole numbers become integers, however they were spelled."""
+    match value:
+        case dict():
+            return RecordValue({name: from_json(item, limit) for name, item in value.items()}, limit)
+        case list():
+            return tuple(from_json(item, limit) for item in value)
+        case float() if value.is_integer() and abs(value) <= _EXACT:
+            return int(value)
+        case _:
+            return cast(Value, value)
+
+
+_EXACT = 2**53
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")

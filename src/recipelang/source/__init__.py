@@ -3,4 +3,12 @@
 from recipelang.source.loading import FileLoader, LoadProblem, Loader, MemoryLoader
 from recipelang.source.text import Position, Source, Span
 
-__all__ = ["FileLoader", "LoadProblem", "Loader", "MemoryLoader", "Position", "Source", "Span"]
+__all__ = [
+    "FileLoader",
+    "LoadProblem",
+    "Loader",
+    "MemoryLoader",
+    "Position",
+    "Source",
+    "Span",
+]

@@ -62,12 +62,21 @@ class MemoryLoader:
 def decode(name: str, data: bytes) -> Source:
     """The source for a file's bytes; raises `LoadProblem` where they are too many or not UTF-8."""
     if len(data) > MAX_BYTES:
-        raise LoadProblem(name, f"is larger than {MAX_BYTES // 1024 // 1024} MiB, the most a recipe file may have")
+        raise LoadProblem(
+            name,
+            f"is larger than {MAX_BYTES // 1024 // 1024} MiB, the most a recipe file may have",
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise LoadProblem(name, f"is not UTF-8: byte 0x{data[error.start]:02x} on line {line}", error.start) from error
+        raise LoadProblem(
+            name,
+            f"is not UTF-8: byte 0x{data[error.start]:02x} on line {line}",
+            error.start,
+        ) from error
     if "\0" in text:
-        raise LoadProblem(name, "contains a NUL character: this is not a text file", text.index("\0"))
+        raise LoadProblem(
+            name, "contains a NUL character: this is not a text file", text.index("\0")
+        )
     return Source(name, text)

@@ -1,1 +1,1 @@
-"""One file a step kind: how each of them runs; knows nothing of the others."""
+"""The kinds of steps, one a file: each does its own work, and leaves when, fallback and trace to the scheduler."""

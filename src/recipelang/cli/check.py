@@ -1,0 +1,36 @@
+"""`recipelang check`: what is wrong with recipes, and the fixes that are safe."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from recipelang.cli.compiling import add_format, opened, print_json, show
+from recipelang.cli.exits import Exit
+from recipelang.diagnostics import Diagnostic
+from recipelang.diagnostics.rendering import apply_fixes, summary, to_json
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a .recipe file, std.NAME, or - for standard input")
+    parser.add_argument("--fix", action="store_true", help="apply the fixes that are safe, then check again")
+    add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    found: list[Diagnostic] = []
+    for path in arguments.files:
+        compilation = opened(path)
+        if arguments.fix and path != "-" and not path.startswith("std."):
+            fixed = apply_fixes(compilation.source.text, compilation.diagnostics, compilation.source.name)
+            if fixed != compilation.source.text:
+                Path(path).write_text(fixed, encoding="utf-8")
+                compilation = opened(path)
+        found += compilation.diagnostics
+    if arguments.format == "json":
+        print_json({"diagnostics": [to_json(diagnostic) for diagnostic in found]})
+    else:
+        show(found)
+        print(f"{', '.join(arguments.files)}: {summary(found)}", file=sys.stderr)
+    return Exit.PROBLEMS if any(diagnostic.severity == "error" for diagnostic in found) else Exit.FINE

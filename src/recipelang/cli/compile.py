@@ -1,0 +1,40 @@
+"""`recipelang compile`: the plan as a sealed document, and its JSON Schema."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from recipelang.cli.compiling import opened, plan_of, print_json
+from recipelang.cli.exits import Exit, Stop
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", help="a .recipe file, std.NAME, or - for standard input")
+    parser.add_argument("-o", "--output", help="where to write the plan; standard output by default")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of plans instead")
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    from recipelang.ir import document  # deferred: start-up cost
+
+    if arguments.schema:
+        print_json(document.json_schema())
+        return Exit.FINE
+    if arguments.file is None:
+        raise Stop(Exit.USAGE, "which file?")
+    plan = plan_of(opened(arguments.file))
+    from recipelang.validation.graph import validate  # deferred: start-up cost
+
+    faults = validate(plan)
+    if faults:
+        raise AssertionError("; ".join(f"{fault.place}: {fault.problem}" for fault in faults))
+    text = document.dump(plan)
+    if arguments.output is None:
+        print(text, end="")
+        return Exit.FINE
+    try:
+        Path(arguments.output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Stop(Exit.INPUT_OUTPUT, f"{arguments.output}: {error.strerror}") from error
+    return Exit.FINE

@@ -1,0 +1,56 @@
+"""What the verbs share: reading a recipe, showing what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from recipelang.cli.exits import Exit, Stop
+from recipelang.compilation import Compilation, compile_file, compile_text
+from recipelang.diagnostics import Diagnostic
+from recipelang.diagnostics.rendering import render, summary, to_json
+from recipelang.ir.plan import Plan
+from recipelang.source import LoadProblem
+from recipelang.source.loading import decode
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json where a program reads it")
+
+
+def opened(path: str) -> Compilation:
+    """The compilation of a file, of `-` (standard input), or of `std.name`."""
+    try:
+        if path == "-":
+            source = decode("<stdin>", sys.stdin.buffer.read())
+            return compile_text(source.text, source.name)
+        return compile_file(path)
+    except LoadProblem as problem:
+        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+
+
+def plan_of(compilation: Compilation) -> Plan:
+    """The plan; shows what is wrong and stops where there is none."""
+    plan = compilation.plan
+    show(compilation.diagnostics)
+    if plan is None:
+        raise Stop(Exit.PROBLEMS, summary(compilation.diagnostics))
+    return plan
+
+
+def show(diagnostics: list[Diagnostic]) -> None:
+    print(render(diagnostics, color=colored()), file=sys.stderr, end="")
+
+
+def colored() -> bool:
+    """Whether messages are coloured: on a terminal, unless NO_COLOR says otherwise."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+__all__ = ["add_format", "colored", "opened", "plan_of", "print_json", "show", "summary", "to_json"]

@@ -1,0 +1,39 @@
+"""`recipelang explain CODE`: why something is a mistake, and how it is mended."""
+
+from __future__ import annotations
+
+import argparse
+
+from recipelang.cli.compiling import add_format, print_json
+from recipelang.cli.exits import Exit, Stop
+from recipelang.diagnostics.catalogue import all_codes
+from recipelang.diagnostics.suggesting import nearest
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", nargs="?", help="such as E0501; without one, all are listed")
+    add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    codes = all_codes()
+    if arguments.code is None:
+        for code in codes.values():
+            print(f"{code.id}  {code.title}")
+        return Exit.FINE
+    code = codes.get(arguments.code.upper())
+    if code is None:
+        near = nearest(arguments.code.upper(), codes)
+        hint = f"; did you mean {near}?" if near else "; `recipelang explain` lists them all"
+        raise Stop(Exit.USAGE, f"there is no code {arguments.code}{hint}")
+    if arguments.format == "json":
+        print_json({"code": code.id, "title": code.title, "severity": code.severity, "why": code.why, "wrong": code.wrong, "right": code.right})
+        return Exit.FINE
+    print(f"{code.id}: {code.title}\n\n{code.why}\n\nWrong:\n\n{_indented(code.wrong)}\nRight:\n\n{_indented(code.right)}", end="")
+    return Exit.FINE
+
+
+def _indented(text: str) -> str:
+    lines = text.splitlines()
+    shown = lines if len(lines) <= 30 else [*lines[:30], "..."]
+    return "".join(f"    {line}\n" if line else "\n" for line in shown)

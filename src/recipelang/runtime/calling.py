@@ -1,0 +1,211 @@
+"""One call of a role: its prompt, the record or the contract that its answer is held to, and the repairs of either."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+from recipelang.ir.expressions import Expression
+from recipelang.ir.plan import Contract, Model, Plan, Role, RoleCall
+from recipelang.ir.sizing import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
+from recipelang.runtime.contracts import extract, parse_record
+from recipelang.runtime.exchange import Exchange, Messages
+from recipelang.runtime.expressions import Evaluator, compile_expression
+from recipelang.runtime.failures import RunFailure, RunFailureKind
+from recipelang.runtime.frame import Execution, Frame, evaluate, seed_for
+from recipelang.runtime.ports import Reply
+from recipelang.runtime.values import Answer, Value
+
+REPAIR_ROLE = "repair"
+"""The role of the calls that mend the answer of a `return`, in the trace and for a backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRoleCall:
+    """A role's call with its expressions compiled. `mends`: an answer must satisfy its contract, repaired if need be."""
+
+    role: Role
+    arguments: tuple[tuple[str, Evaluator], ...]
+    model: Evaluator
+    temperature: Evaluator | None
+    max_tokens: Evaluator | None
+    contract: Evaluator | None  # of the call, over the caller's names
+    role_contract: Evaluator | None  # of the role, over its parameters
+    logprobs: bool
+    patience: float  # seconds for the whole exchange, where the step has no timeout
+    retries: int = 0
+    mends: bool = False
+
+    async def __call__(
+        self, frame: Frame, values: dict[str, Value], path: str, deadline: float, sample: int = 0
+    ) -> Value:
+        execution = frame.execution
+        arguments = {name: evaluate(compiled, values, path) for name, compiled in self.arguments}
+        contract = self._contract(execution, values, arguments, path)
+        exchange = self._exchange(frame, values, path, deadline, sample)
+        messages = execution.prompter.messages(self.role, arguments, execution.request, exchange.seed)
+        with exchange.in_time():
+            if self.role.schema is not None:
+                return await self._record(exchange, messages, self.role.schema)
+            return await self._answer(exchange, messages, contract)
+        raise exchange.timed_out()
+
+    def _contract(
+        self, execution: Execution, values: dict[str, Value], arguments: dict[str, Value], path: str
+    ) -> Contract | None:
+        if self.contract is not None:
+            return cast(Contract | None, evaluate(self.contract, values, path))
+        if self.role_contract is not None:
+            known = {**arguments, "request": execution.request}
+            return cast(Contract | None, evaluate(self.role_contract, known, path))
+        return None
+
+    def _exchange(self, frame: Frame, values: dict[str, Value], path: str, deadline: float, sample: int) -> Exchange:
+        role, execution = self.role, frame.execution
+        model = cast(Model, evaluate(self.model, values, path))
+        temperature, max_tokens = role.temperature, role.max_tokens
+        if self.temperature is not None:
+            temperature = cast(float | None, evaluate(self.temperature, values, path))
+        if self.max_tokens is not None:
+            max_tokens = cast(int, evaluate(self.max_tokens, values, path))
+        return Exchange(
+            frame,
+            path,
+            model,
+            role.name,
+            max_tokens,
+            seed_for(execution.seed, path, sample),
+            min(deadline, execution.timer() + self.patience),
+            temperature,
+            self.logprobs and model.logprobs,
+            role.schema,
+            execution.request.tools if role.prompt is None else (),
+            sample,
+            self.retries,
+        )
+
+    async def _answer(self, exchange: Exchange, messages: Messages, contract: Contract | None) -> Answer:
+        role = self.role.name
+        reply = await exchange.send(messages)
+        if contract is None or reply.tool_calls:  # a call of the client's tools is no answer yet
+            return exchange.answer(role, reply, None if reply.tool_calls else reply.text, valid=True)
+        answer, problem = _held_to(contract, exchange, role, reply)
+        if problem is None or not self.mends:
+            return answer
+        return await _mended(exchange, messages, contract, answer, problem)
+
+    async def _record(self, exchange: Exchange, messages: Messages, schema: str) -> Value:
+        prompter = exchange.frame.execution.prompter
+        reply = await exchange.send(messages)
+        found = parse_record(schema, reply.text)
+        for _ in range(self.role.repair):
+            if found.problem is None:
+                break
+            _say_repair(exchange, found.problem)
+            reply = await exchange.send(prompter.repair(messages, reply.text, found.problem, exchange.seed))
+            found = parse_record(schema, reply.text)
+        if found.problem is None:
+            return found.value
+        raise RunFailure(
+            RunFailureKind.CONTRACT,
+            f"the answer is not the record that `{self.role.name}` returns: {found.problem}",
+            step=exchange.path,
+            model=exchange.model.name,
+            best=exchange.answer(self.role.name, reply, None, valid=False),
+        )
+
+
+def prepare_role_call(
+    call: RoleCall, plan: Plan, *, timeout: float | None, retries: int = 0, mends: bool = False
+) -> PreparedRoleCall:
+    """Compile what a step says about its call; `timeout` is the step's, and none leaves each call the default."""
+    role = plan.roles[call.role]
+
+    def compiled(expression: Expression | None) -> Evaluator | None:
+        return None if expression is None else compile_expression(expression, plan)
+
+    return PreparedRoleCall(
+        role=role,
+        arguments=tuple((argument.name, compile_expression(argument.value, plan)) for argument in call.arguments),
+        model=compile_expression(call.model, plan),
+        temperature=compiled(call.temperature),
+        max_tokens=compiled(call.max_tokens),
+        contract=compiled(call.contract),
+        role_contract=compiled(role.contract),
+        logprobs=call.logprobs,
+        patience=DEFAULT_TIMEOUT if timeout is None else math.inf,
+        retries=retries,
+        mends=mends,
+    )
+
+
+async def mend(frame: Frame, path: str, contract: Contract, answer: Answer, problem: str) -> Answer:
+    """The answer of a `return`, mended by the model that gave it; raises `RunFailure` with the best there is."""
+    execution = frame.execution
+    exchange = Exchange(
+        frame,
+        path,
+        answer.model,
+        REPAIR_ROLE,
+        _allowed(answer, execution.plan),
+        seed_for(execution.seed, path, 0),
+        min(frame.deadline, execution.timer() + DEFAULT_TIMEOUT),
+        prompt_tokens=answer.usage.prompt_tokens,
+        completion_tokens=answer.usage.completion_tokens,
+        reported=answer.usage.reported,
+        cost=answer.cost,
+        latency=answer.latency,
+    )
+    try:
+        with exchange.in_time():
+            return await _mended(exchange, execution.request.messages, contract, answer, problem)
+        raise exchange.timed_out()
+    except RunFailure as failure:
+        if failure.kind is RunFailureKind.CONTRACT:
+            raise
+        raise unmet(path, contract, answer, f"{problem}; it was not mended: {failure.reason}") from failure
+
+
+def _allowed(answer: Answer, plan: Plan) -> int:
+    """The completion tokens of a repair: as many as the answer itself was allowed."""
+    if answer.max_tokens is not None:
+        return answer.max_tokens
+    role = plan.roles.get(answer.role)
+    return DEFAULT_MAX_TOKENS if role is None else role.max_tokens
+
+
+async def _mended(exchange: Exchange, messages: Messages, contract: Contract, answer: Answer, problem: str) -> Answer:
+    """Ask for a repair as often as the contract allows; each time about the latest answer."""
+    prompter = exchange.frame.execution.prompter
+    for _ in range(contract.repair):
+        _say_repair(exchange, problem)
+        reply = await exchange.send(prompter.repair(messages, answer.text, problem, exchange.seed))
+        answer, trouble = _held_to(contract, exchange, answer.role, reply)
+        if trouble is None:
+            return answer
+        problem = trouble
+    raise unmet(exchange.path, contract, answer, problem)
+
+
+def unmet(path: str, contract: Contract, answer: Value, problem: str) -> RunFailure:
+    """The failure of an answer, or a text, that is not what its contract says."""
+    return RunFailure(
+        RunFailureKind.CONTRACT,
+        f"the answer does not satisfy `{contract.name}`: {problem}",
+        step=path,
+        model=answer.model.name if isinstance(answer, Answer) else None,
+        best=answer,
+    )
+
+
+def _held_to(contract: Contract, exchange: Exchange, role: str, reply: Reply) -> tuple[Answer, str | None]:
+    """The answer in a reply with what the contract finds in it, and the problem where it does not satisfy it."""
+    found = extract(contract, reply.text)
+    if found.repaired:
+        exchange.frame.execution.recorder.record("json_repaired", exchange.path, model=exchange.model.name)
+    return exchange.answer(role, reply, found.value, found.valid), found.problem
+
+
+def _say_repair(exchange: Exchange, problem: str) -> None:
+    exchange.frame.execution.recorder.record("repair", exchange.path, model=exchange.model.name, problem=problem)

@@ -1,0 +1,223 @@
+"""The calls made for one answer: each asks the ledger first, and is retried where that may help."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import anyio
+
+from recipelang.ir.plan import Model
+from recipelang.ir.sizing import MAX_RETRY_DELAY
+from recipelang.runtime.failures import RunFailure, RunFailureKind
+from recipelang.runtime.frame import Frame
+from recipelang.runtime.ledger import Refused, Reservation
+from recipelang.runtime.ports import BackendError, ModelCall, Reply
+from recipelang.runtime.prompts import prompt_bound
+from recipelang.runtime.trace import messages_as_json
+from recipelang.runtime.values import Answer, Json, Message, Usage
+
+FIRST_RETRY_DELAY = 0.5
+"""Seconds before the first retry at most; doubled for each further one, up to `MAX_RETRY_DELAY`."""
+
+Messages = tuple[Message, ...]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The calls made for one answer, and what they used together; nothing is sent to a model but through here."""
+
+    frame: Frame
+    path: str
+    model: Model
+    role: str
+    max_tokens: int
+    seed: int
+    deadline: float
+    temperature: float | None = None
+    logprobs: bool = False
+    schema: str | None = None
+    tools: tuple[Json, ...] = ()
+    sample: int = 0
+    retries: int = 0
+    scope: anyio.CancelScope | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reported: bool = True
+    cost: float | None = 0.0
+    latency: float = 0.0
+
+    def in_time(self) -> anyio.CancelScope:
+        """The scope that ends the exchange at its deadline; raises where that is past already."""
+        if self.frame.execution.timer() >= self.deadline:
+            raise self._refused(RunFailureKind.DEADLINE, "not called: the time was up")
+        self.scope = anyio.CancelScope(deadline=self.deadline)
+        return self.scope
+
+    def timed_out(self) -> RunFailure:
+        return RunFailure(
+            RunFailureKind.TIMEOUT,
+            "no answer before the time was up",
+            step=self.path,
+            model=self.model.name,
+        )
+
+    async def send(self, messages: Messages) -> Reply:
+        """The reply of the model, at the first attempt or at a later one; raises `RunFailure`."""
+        call = ModelCall(
+            self.model,
+            self.role,
+            messages,
+            self.max_tokens,
+            self.temperature,
+            self.logprobs,
+            self.schema,
+            self.tools,
+            None if self.temperature == 0 else self.seed,
+            self.sample,
+        )
+        attempt = 0
+        while True:
+            try:
+                return await self._attempt(call, attempt)
+            except BackendError as error:
+                await self._wait_to_retry(error, attempt)
+            attempt += 1
+
+    async def _attempt(self, call: ModelCall, attempt: int) -> Reply:
+        account = self.frame.account
+        await account.enter()
+        try:
+            return await self._permitted(call, attempt)
+        finally:
+            account.leave()
+
+    async def _permitted(self, call: ModelCall, attempt: int) -> Reply:
+        execution = self.frame.execution
+        reservation = self._reserve(call)
+        recorder = execution.recorder
+        content = {"messages": messages_as_json(call.messages)} if recorder.content else {}
+        recorder.record(
+            "call_start",
+            self.path,
+            call=reservation.number,
+            model=call.model.name,
+            role=call.role,
+            sample=call.sample,
+            attempt=attempt,
+            **content,
+        )
+        began = execution.clock.now()
+        try:
+            reply = await execution.backends[call.model.backend].complete(call)
+        except BackendError as error:
+            self._failed(reservation, error)
+            raise
+        except BaseException:
+            self._cancelled(reservation)
+            raise
+        self._replied(reservation, reply, execution.clock.now() - began)
+        return reply
+
+    def _reserve(self, call: ModelCall) -> Reservation:
+        try:
+            return self.frame.account.reserve(call.model, prompt_bound(call.messages), call.max_tokens)
+        except Refused as refused:
+            raise self._refused(RunFailureKind.BUDGET, f"not called: {refused}") from refused
+
+    def _refused(self, kind: RunFailureKind, message: str) -> RunFailure:
+        model = self.model.name
+        self.frame.execution.recorder.record(
+            "call_refused", self.path, model=model, role=self.role, failure=kind.value, message=message
+        )
+        return RunFailure(kind, message, step=self.path, model=model)
+
+    def _replied(self, reservation: Reservation, reply: Reply, latency: float) -> None:
+        usage = _told(reply.usage) or reservation.at_most()
+        cost = self.frame.account.settle(reservation, usage)
+        recorder = self.frame.execution.recorder
+        content = {"text": reply.text} if recorder.content else {}
+        recorder.record(
+            "call_end",
+            self.path,
+            call=reservation.number,
+            model=self.model.name,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            reported=usage.reported,
+            cost=cost,
+            latency=latency,
+            finish=reply.finish,
+            **content,
+        )
+        if usage.total > reservation.tokens:
+            recorder.record(
+                "overrun", self.path, call=reservation.number, reserved=reservation.tokens, used=usage.total
+            )
+        self.prompt_tokens += usage.prompt_tokens
+        self.completion_tokens += usage.completion_tokens
+        self.reported = self.reported and usage.reported
+        self.cost = None if cost is None or self.cost is None else self.cost + cost
+        self.latency += latency
+
+    def _failed(self, reservation: Reservation, error: BackendError) -> None:
+        usage = _told(error.usage) or reservation.at_most()
+        self.frame.account.settle(reservation, usage, wasted=True)
+        self.frame.execution.recorder.record(
+            "call_failed",
+            self.path,
+            call=reservation.number,
+            model=self.model.name,
+            failure=error.kind.value,
+            message=error.message,
+            status=error.status,
+            tokens=usage.total,
+        )
+
+    def _cancelled(self, reservation: Reservation) -> None:
+        self.frame.account.settle(reservation, reservation.at_most(), wasted=True)
+        timeout = self.scope is not None and self.scope.cancel_called
+        self.frame.execution.recorder.record(
+            "call_cancelled",
+            self.path,
+            call=reservation.number,
+            model=self.model.name,
+            why="timeout" if timeout else "not needed",
+            tokens=reservation.tokens,
+        )
+
+    async def _wait_to_retry(self, error: BackendError, attempt: int) -> None:
+        """Back off, or raise where another attempt is not allowed, would change nothing or would come too late."""
+        failure = RunFailure(RunFailureKind.BACKEND, error.message, step=self.path, model=self.model.name)
+        if attempt >= self.retries or not error.may_pass:
+            raise failure from error
+        delay = error.retry_after
+        if delay is None:
+            longest = min(FIRST_RETRY_DELAY * 2**attempt, MAX_RETRY_DELAY)
+            delay = random.Random(self.seed + attempt).uniform(0, longest)
+        execution = self.frame.execution
+        if execution.timer() + delay >= self.deadline:
+            raise failure from error
+        execution.recorder.record("retry", self.path, model=self.model.name, attempt=attempt + 1, delay=delay)
+        await anyio.sleep(delay)
+
+    def answer(self, role: str, reply: Reply, value: Json, valid: bool) -> Answer:
+        return Answer(
+            reply.text,
+            value,
+            valid,
+            self.model,
+            role,
+            Usage(self.prompt_tokens, self.completion_tokens, self.reported),
+            self.cost,
+            self.latency,
+            reply.finish,
+            reply.logprobs,
+            reply.tool_calls,
+            self.max_tokens,
+        )
+
+
+def _told(usage: Usage | None) -> Usage | None:
+    """What a provider said a call used, unless that can't be: a negative number would pay into the budget."""
+    return usage if usage is not None and usage.prompt_tokens >= 0 and usage.completion_tokens >= 0 else None

@@ -1,0 +1,286 @@
+"""What the built-in functions do, each as its line in `recipelang.ir.functions` says; pure and total."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+from recipelang.ir.plan import Contract, Model
+from recipelang.runtime.confidence import confidence as confidence_of
+from recipelang.runtime.contracts import extract
+from recipelang.runtime.members import estimated_tokens
+from recipelang.runtime.operators import StepFailed, finite
+from recipelang.runtime.values import Answer, Authored, RecordValue, Said, Value, byte_length
+
+Items = tuple[Value, ...]
+OfItem = Callable[[Value], Value]  # an expression over `it`
+Number = int | float
+
+_WORD = re.compile(r"\w+")
+
+
+def _itself(item: Value) -> Value:
+    return item
+
+
+# -------------------------------------------------------------------- lists
+
+
+def size(xs: Items) -> int:
+    return len(xs)
+
+
+def count(xs: Items, where: OfItem) -> int:
+    return sum(1 for item in xs if where(item))
+
+
+def first(xs: Items) -> Value:
+    return _some(xs, "first")[0]
+
+
+def last(xs: Items) -> Value:
+    return _some(xs, "last")[-1]
+
+
+def take(xs: Items, n: int) -> Items:
+    return xs[: max(0, n)]
+
+
+def best(xs: Items, by: OfItem) -> Value:
+    return max(_some(xs, "best"), key=_rank(by))
+
+
+def worst(xs: Items, by: OfItem) -> Value:
+    return min(_some(xs, "worst"), key=_rank(by))
+
+
+def sort(xs: Items, by: OfItem, descending: bool = False) -> Items:
+    return tuple(sorted(xs, key=_rank(by), reverse=descending))
+
+
+def top(xs: Items, n: int, by: OfItem) -> Items:
+    return sort(xs, by, descending=True)[: max(0, n)]
+
+
+def unique(xs: Items, by: OfItem = _itself) -> Items:
+    seen: dict[Hashable, Value] = {}
+    for item in xs:
+        seen.setdefault(_key(by(item)), item)
+    return tuple(seen.values())
+
+
+# ------------------------------------------------------------------ numbers
+
+
+def mean(xs: Items, of: OfItem = _itself) -> float:
+    numbers = _numbers(map(of, xs))
+    return float(finite(sum(number / len(numbers) for number in numbers)))
+
+
+def sum_of(xs: Items, of: OfItem = _itself) -> float:
+    return float(finite(sum(_numbers(map(of, xs)))))
+
+
+def least(*xs: Number) -> Number:
+    return min(xs)
+
+
+def greatest(*xs: Number) -> Number:
+    return max(xs)
+
+
+def clamp(x: Number, low: Number = 0, high: Number = 1) -> Number:
+    return max(low, min(x, high))
+
+
+def absolute(x: Number) -> Number:
+    return abs(x)
+
+
+def rounded(x: Number) -> int:
+    return int(finite(round(x)))
+
+
+def ceil(x: Number) -> int:
+    return int(finite(math.ceil(x)))
+
+
+def floor(x: Number) -> int:
+    return int(finite(math.floor(x)))
+
+
+# -------------------------------------------------------------------- texts
+
+
+def lower(text: str) -> str:
+    if isinstance(text, Said):
+        return Said.of(text.lower(), text.limit)
+    return Authored(text.lower()) if isinstance(text, Authored) else text.lower()
+
+
+def contains(text: str, part: str) -> bool:
+    return part in text
+
+
+def estimate_tokens(text: str) -> int:
+    return estimated_tokens(byte_length(text))
+
+
+# ------------------------------------------------------------------ answers
+
+
+def matches(what: Answer | str, form: Contract) -> bool:
+    return extract(form, _text(what)).valid
+
+
+def similarity(a: Answer | str, b: Answer | str) -> float:
+    one, other = _words(a), _words(b)
+    return len(one & other) / len(one | other) if one or other else 1.0
+
+
+def agreement(xs: Items, key: OfItem) -> float:
+    counts: dict[Hashable, int] = {}
+    for _, voted in _votes(xs, key):
+        counts[voted] = counts.get(voted, 0) + 1
+    return max(counts.values()) / len(xs) if counts else 0.0
+
+
+def majority(xs: Items, key: OfItem) -> Value:
+    return weighted_vote(xs, key, lambda _: 1)
+
+
+def weighted_vote(xs: Items, key: OfItem, weight: OfItem) -> Value:
+    _some(xs, "weighted_vote")
+    votes = _votes(xs, key)
+    if not votes:
+        return xs[0]
+    weights = _weights([item for item, _ in votes], weight)
+    totals: dict[Hashable, Number] = {}
+    for (_, voted), heavy in zip(votes, weights, strict=True):
+        totals[voted] = finite(totals.get(voted, 0) + heavy)
+    winner = max(totals, key=totals.__getitem__)
+    return max(
+        ((item, heavy) for (item, voted), heavy in zip(votes, weights, strict=True) if voted == winner),
+        key=lambda vote: vote[1],
+    )[0]
+
+
+def confidence(answer: Answer, measure: str = "hybrid") -> float:
+    return confidence_of(answer.logprobs, measure) or 0.0
+
+
+# ------------------------------------------------------------------- models
+
+
+def cheapest(models: tuple[Model, ...]) -> Model:
+    return min(_some(models, "cheapest"), key=_expense)
+
+
+def strongest(models: tuple[Model, ...]) -> Model:
+    return max(_some(models, "strongest"), key=lambda model: -math.inf if model.rating is None else model.rating)
+
+
+IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own signature
+    "size": size,
+    "count": count,
+    "first": first,
+    "last": last,
+    "take": take,
+    "best": best,
+    "worst": worst,
+    "sort": sort,
+    "top": top,
+    "unique": unique,
+    "mean": mean,
+    "sum": sum_of,
+    "min": least,
+    "max": greatest,
+    "clamp": clamp,
+    "abs": absolute,
+    "round": rounded,
+    "ceil": ceil,
+    "floor": floor,
+    "lower": lower,
+    "contains": contains,
+    "estimate_tokens": estimate_tokens,
+    "matches": matches,
+    "similarity": similarity,
+    "agreement": agreement,
+    "majority": majority,
+    "weighted_vote": weighted_vote,
+    "confidence": confidence,
+    "cheapest": cheapest,
+    "strongest": strongest,
+}
+
+# ---------------------------------------------------- what they are made of
+
+
+def _some(xs: tuple[Any, ...], function: str) -> tuple[Any, ...]:  # Any: items of whatever type came in
+    if not xs:
+        raise StepFailed(f"`{function}` has nothing to choose from: the list is empty")
+    return xs
+
+
+def _rank(by: OfItem) -> Callable[[Value], tuple[int, Any]]:
+    """A key that sorts any values: none before numbers before texts before what has no order."""
+
+    def rank(item: Value) -> tuple[int, Any]:
+        value = by(item)
+        if value is None:
+            return (0, 0)
+        if isinstance(value, (int, float)):
+            return (1, value)
+        return (2, value) if isinstance(value, str) else (3, 0)
+
+    return rank
+
+
+def _key(value: Value) -> Hashable:
+    """What stands for a value where equal ones are sought; answers and requests are equal only to themselves."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Model(name=name) | Contract(name=name):
+            return (type(value), name)
+        case tuple():
+            return tuple(map(_key, value))
+        case RecordValue(fields):
+            return frozenset((name, _key(item)) for name, item in fields.items())
+        case _:
+            return id(value)
+
+
+def _numbers(values: Iterable[Value]) -> Sequence[Number]:
+    """The numbers among some values; absent ones are left out."""
+    return [value for value in values if isinstance(value, (int, float))]
+
+
+def _votes(xs: Items, key: OfItem) -> list[tuple[Value, Hashable]]:
+    """The items that vote, each with the key it votes for."""
+    keyed = ((item, key(item)) for item in xs)
+    return [(item, _key(voted)) for item, voted in keyed if voted is not None]
+
+
+def _weights(items: Sequence[Value], weight: OfItem) -> list[Number]:
+    """The weights of the items; one that is absent is the mean of the others, or 1 where there are none."""
+    given = [weight(item) for item in items]
+    known = _numbers(given)
+    stand_in = finite(sum(number / len(known) for number in known)) if known else 1
+    return [value if isinstance(value, (int, float)) else stand_in for value in given]
+
+
+def _text(what: Answer | str) -> str:
+    return what.text if isinstance(what, Answer) else what
+
+
+def _words(what: Answer | str) -> set[str]:
+    return set(_WORD.findall(_text(what).casefold()))
+
+
+def _expense(model: Model) -> tuple[bool, float, float]:
+    if model.price is None:
+        return (True, 0.0, 0.0)
+    return (False, model.price.output, model.price.input)

@@ -1,0 +1,94 @@
+"""The interpreter: takes a plan, makes it ready once, and runs its entries under their budgets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recipelang.ir.plan import Entry, Plan
+from recipelang.runtime.admission import PreparedEntry, admitted, prepare_entry
+from recipelang.runtime.clock import LoopClock, loop_timer
+from recipelang.runtime.failures import RunFailure
+from recipelang.runtime.frame import Execution, evaluate
+from recipelang.runtime.ledger import Account, Limits, Spend
+from recipelang.runtime.ports import Backend, Clock, Journal
+from recipelang.runtime.prompts import Prompter
+from recipelang.runtime.scheduling import prepare_recipe
+from recipelang.runtime.trace import Recorder, Trace
+from recipelang.runtime.values import Json, Request, Value
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run gave, how it came about and what it used."""
+
+    answer: Value  # an `Answer`, for a recipe that returns one
+    trace: Trace
+    spend: Spend
+
+
+class Interpreter:
+    """Runs the entries of one plan, any number at a time, on asyncio or trio.
+
+    `backends` are by the names that the plan gives them. The clock stamps the trace; deadlines go by the event loop.
+    Raises `ValueError` for a plan that can't run: steps that wait for each other, a backend that is not there.
+    """
+
+    def __init__(self, plan: Plan, backends: Mapping[str, Backend], *, clock: Clock | None = None) -> None:
+        missing = sorted({model.backend for model in plan.models.values()} - set(backends))
+        if missing:
+            raise ValueError(f"no backend was given for {', '.join(f'`{name}`' for name in missing)}")
+        self._plan = plan
+        self._backends = dict(backends)
+        self._clock = clock
+        self._prompter = Prompter(plan)
+        self._recipes = {name: prepare_recipe(recipe, plan) for name, recipe in plan.recipes.items()}
+        self._entries = {name: self._prepared(entry) for name, entry in plan.entries.items()}
+
+    def _prepared(self, entry: Entry) -> PreparedEntry:
+        return prepare_entry(entry, self._recipes[entry.recipe], self._plan)
+
+    async def run(
+        self, entry: str, request: Request, *, seed: int = 0, journal: Journal | None = None, content: bool = False
+    ) -> RunResult:
+        """Answer a request; raises `RunFailure` with its trace, and `LookupError` where the plan has no such entry.
+
+        The same `seed` gives the same orders, jitters and seeds for the models. `journal` is told each event as it
+        happens; `content` puts what was said into the trace as well.
+        """
+        prepared = self._entries.get(entry)
+        if prepared is None:
+            raise LookupError(f"the plan has no entry `{entry}`")
+        clock = self._clock or LoopClock()
+        recorder = Recorder(clock, journal, content)
+        execution = Execution(
+            self._plan, request, seed, clock, loop_timer(), recorder, self._backends, self._prompter, self._recipes
+        )
+        recorder.record("run_start", "", entry=entry, recipe=prepared.recipe.name, seed=seed)
+        account = Account("the bound of the run", Limits())
+        try:
+            account = Account(account.name, admitted(prepared, request))
+            answer = await _answer(prepared, execution, account)
+        except RunFailure as failure:
+            failure.spend = _end(recorder, account, "failed", failure=failure.kind.value, why=str(failure))
+            failure.trace = recorder.trace(entry, seed)
+            raise
+        except BaseException:
+            _end(recorder, account, "cancelled")
+            raise
+        spend = _end(recorder, account, "ok")
+        return RunResult(answer, recorder.trace(entry, seed), spend)
+
+
+async def _answer(prepared: PreparedEntry, execution: Execution, account: Account) -> Value:
+    values: dict[str, Value] = {"request": execution.request}
+    for name, compiled in prepared.arguments:
+        values[name] = evaluate(compiled, values, "")
+    return await prepared.recipe(execution, values, "", math.inf, account)
+
+
+def _end(recorder: Recorder, account: Account, status: str, **how: Json) -> Spend:
+    spend = account.totals.spend(recorder.elapsed())
+    recorder.record("run_end", "", status=status, **how, **spend.as_json())
+    return spend

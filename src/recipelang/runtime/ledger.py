@@ -1,0 +1,269 @@
+"""The ledger: reserves before a call is sent, settles after, and refuses what could break a budget."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict, dataclass
+
+import anyio
+
+from recipelang.ir.plan import Model, Price
+from recipelang.runtime.values import Json, Usage
+
+ROUNDING = 1e-9
+"""Dollars by which a sum of floats may pass a limit, so that a budget that fits exactly is not refused for rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that a run may use; none: no limit."""
+
+    calls: int | None = None
+    tokens: int | None = None
+    cost: float | None = None  # dollars
+    parallel: int | None = None  # calls in flight
+
+    def __bool__(self) -> bool:
+        return not (self.calls is None and self.tokens is None and self.cost is None and self.parallel is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What a run used. Calls that failed or were cancelled count in the sums, at what they may have used, and as wasted."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None  # dollars; none: a model that was called has no price
+    seconds: float
+    peak_parallel: int
+    wasted_calls: int
+    wasted_tokens: int
+    reported: bool  # whether the providers told the usage of every call; false: the sums are upper bounds
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def as_json(self) -> dict[str, Json]:
+        """All of it by name, as it stands at the end of a trace."""
+        return asdict(self)
+
+
+class Refused(Exception):
+    """A call was not sent because it could have broken a budget; the message has the numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What one call may use at most. `number` counts the calls of a run from 1."""
+
+    number: int
+    price: Price | None
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def at_most(self) -> Usage:
+        return Usage(self.prompt_tokens, self.completion_tokens, reported=False)
+
+
+class Permits:
+    """So many calls in flight at once; the others wait in the order in which they came."""
+
+    __slots__ = ("_free", "_waiting")
+
+    def __init__(self, total: int) -> None:
+        self._free = total
+        self._waiting: deque[anyio.Event] = deque()
+
+    @property
+    def free(self) -> int:
+        return self._free
+
+    async def acquire(self) -> None:
+        if self._free > 0:
+            self._free -= 1
+            return
+        turn = anyio.Event()
+        self._waiting.append(turn)
+        try:
+            await turn.wait()
+        except BaseException:
+            if turn.is_set():  # the permit was handed over just before the cancellation
+                self.release()
+            else:
+                self._waiting.remove(turn)
+            raise
+
+    def release(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set()
+        else:
+            self._free += 1
+
+
+class Account:
+    """What one recipe run, and everything inside it, has used and may still use.
+
+    `name` is said in messages: "the budget of `fusion`". A call is booked on the account of its recipe and on those of all recipes around it, the innermost first.
+    """
+
+    __slots__ = (
+        "lineage",
+        "_permits",
+        "calls",
+        "cost",
+        "limits",
+        "name",
+        "permits",
+        "tokens",
+        "totals",
+    )
+
+    def __init__(self, name: str, limits: Limits, parent: Account | None = None) -> None:
+        self.name = name
+        self.limits = limits
+        self.calls = 0
+        self.tokens = 0
+        self.cost = 0.0
+        self.permits = None if limits.parallel is None else Permits(limits.parallel)
+        self.totals: Totals = Totals() if parent is None else parent.totals
+        self.lineage: tuple[Account, ...] = (self,) if parent is None else (self, *parent.lineage)
+        self._permits = tuple(account.permits for account in self.lineage if account.permits is not None)
+
+    def open(self, name: str, limits: Limits) -> Account:
+        """The account of a recipe inside this one: itself, where that recipe has no limits of its own."""
+        return Account(name, limits, self) if limits else self
+
+    async def enter(self) -> None:
+        """Wait for the permits to have one more call in flight."""
+        held: list[Permits] = []
+        try:
+            for permits in self._permits:
+                await permits.acquire()
+                held.append(permits)
+        except BaseException:
+            for permits in held:
+                permits.release()
+            raise
+        self.totals.entered()
+
+    def leave(self) -> None:
+        self.totals.in_flight -= 1
+        for permits in self._permits:
+            permits.release()
+
+    def reserve(self, model: Model, prompt_tokens: int, completion_tokens: int) -> Reservation:
+        """Set aside what a call may use at most; raises `Refused` where an account can't hold it."""
+        price = model.price
+        cost = 0.0 if price is None else cost_of(price, prompt_tokens, completion_tokens)
+        tokens = prompt_tokens + completion_tokens
+        for account in self.lineage:
+            account.admit(model, tokens, cost)
+        for account in self.lineage:
+            account.calls += 1
+            account.tokens += tokens
+            account.cost += cost
+        self.totals.sent += 1
+        return Reservation(self.totals.sent, price, prompt_tokens, completion_tokens, cost)
+
+    def settle(self, reservation: Reservation, usage: Usage, wasted: bool = False) -> float | None:
+        """Book what a call used instead of what it might have used; gives its cost in dollars, none without a price."""
+        price = reservation.price
+        cost = None if price is None else cost_of(price, usage.prompt_tokens, usage.completion_tokens)
+        more_tokens = usage.total - reservation.prompt_tokens - reservation.completion_tokens
+        more_cost = (cost or 0.0) - reservation.cost
+        for account in self.lineage:
+            account.tokens += more_tokens
+            account.cost += more_cost
+        self.totals.add(usage, cost, wasted)
+        return cost
+
+    def admit(self, model: Model, tokens: int, cost: float) -> None:
+        limits = self.limits
+        if limits.calls is not None and self.calls >= limits.calls:
+            raise Refused(f"{self.name} is {limits.calls} calls, and all have been made")
+        if limits.tokens is not None and self.tokens + tokens > limits.tokens:
+            left = max(limits.tokens - self.tokens, 0)
+            raise Refused(f"the call may use {tokens} tokens, and {left} of {limits.tokens} are left of {self.name}")
+        if limits.cost is None:
+            return
+        if model.price is None:
+            raise Refused(f"{self.name} is in money, and the model has no price")
+        if self.cost + cost > limits.cost + ROUNDING:
+            left_cost = max(limits.cost - self.cost, 0.0)
+            raise Refused(
+                f"the call may cost ${cost:.6f}, and ${left_cost:.6f} of ${limits.cost:.6f} is left of {self.name}"
+            )
+
+
+class Totals:
+    """The sums over all calls of a run."""
+
+    __slots__ = (
+        "calls",
+        "completion_tokens",
+        "cost",
+        "in_flight",
+        "peak",
+        "prompt_tokens",
+        "reported",
+        "sent",
+        "unpriced",
+        "wasted_calls",
+        "wasted_tokens",
+    )
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.calls = 0
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+        self.cost = 0.0
+        self.unpriced = False
+        self.reported = True
+        self.wasted_calls = 0
+        self.wasted_tokens = 0
+        self.in_flight = 0
+        self.peak = 0
+
+    def entered(self) -> None:
+        self.in_flight += 1
+        if self.in_flight > self.peak:
+            self.peak = self.in_flight
+
+    def add(self, usage: Usage, cost: float | None, wasted: bool) -> None:
+        self.calls += 1
+        self.prompt_tokens += usage.prompt_tokens
+        self.completion_tokens += usage.completion_tokens
+        self.reported = self.reported and usage.reported
+        if cost is None:
+            self.unpriced = True
+        else:
+            self.cost += cost
+        if wasted:
+            self.wasted_calls += 1
+            self.wasted_tokens += usage.total
+
+    def spend(self, seconds: float) -> Spend:
+        return Spend(
+            calls=self.calls,
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            cost=None if self.unpriced else self.cost,
+            seconds=seconds,
+            peak_parallel=self.peak,
+            wasted_calls=self.wasted_calls,
+            wasted_tokens=self.wasted_tokens,
+            reported=self.reported,
+        )
+
+
+def cost_of(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
+    """Dollars for so many tokens."""
+    return (prompt_tokens * price.input + completion_tokens * price.output) / 1_000_000

@@ -1,0 +1,179 @@
+"""One run of one recipe: each step starts as soon as what it reads is there; order in the file means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.abc import TaskGroup
+
+from recipelang.ir.plan import Budget, Plan, Recipe
+from recipelang.runtime.failures import RunFailure
+from recipelang.runtime.frame import Execution, Frame, evaluate
+from recipelang.runtime.ledger import Account, Limits
+from recipelang.runtime.steps.prepared import PreparedStep
+from recipelang.runtime.steps.preparing import prepare_step
+from recipelang.runtime.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRecipe:
+    """A recipe with its expressions compiled and its graph counted out: steps are known by their place in `steps`."""
+
+    name: str
+    steps: tuple[PreparedStep, ...]
+    waits_for: tuple[int, ...]  # of how many steps each reads the value
+    readers: tuple[tuple[int, ...], ...]  # the steps that read each
+    answer: int  # the `return`
+    limits: Limits
+    time: float | None  # seconds
+
+    async def __call__(
+        self, execution: Execution, arguments: dict[str, Value], path: str, deadline: float, account: Account
+    ) -> Value:
+        if self.time is not None:
+            deadline = min(deadline, execution.timer() + self.time)
+        values = {**arguments, "request": execution.request}
+        frame = Frame(execution, values, path, deadline, account.open(f"the budget of `{self.name}`", self.limits))
+        return await Progress(self, frame, list(self.waits_for)).run()
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run of a recipe is. `waiting`: how many values each step still waits for."""
+
+    recipe: PreparedRecipe
+    frame: Frame
+    waiting: list[int]
+    done: bool = False
+    value: Value = None
+    error: Exception | None = None
+    group: TaskGroup | None = field(default=None)
+
+    async def run(self) -> Value:
+        """The value of `return`. While only one step is ready it runs right here: a task costs more than a step."""
+        ready = [step for step, missing in enumerate(self.waiting) if missing == 0]
+        while len(ready) == 1:
+            ready = await self._finish(ready[0])
+        if not self.done:
+            await self._side_by_side(ready)
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    async def _side_by_side(self, ready: Sequence[int]) -> None:
+        async with anyio.create_task_group() as self.group:
+            await self._follow(ready)
+
+    async def _follow(self, ready: Sequence[int]) -> None:
+        """Run a step, then one that it made ready, and so on; further ones run beside it."""
+        assert self.group is not None
+        try:
+            while ready and not self.done:
+                for step in ready[1:]:
+                    self.group.start_soon(self._follow, (step,))
+                ready = await self._finish(ready[0])
+        except Exception as error:  # noqa: BLE001 - told by `run` as it is, not inside an exception group
+            self.error = self.error or error
+            self.done = True
+        if self.done:
+            self.group.cancel_scope.cancel()
+
+    async def _finish(self, place: int) -> list[int]:
+        """Run one step; gives those that are ready now. With `return` all is done, and what still runs is not needed."""
+        step = self.recipe.steps[place]
+        value = await execute(step, self.frame)
+        if place == self.recipe.answer:
+            self.value, self.done = value, True
+            return []
+        self.frame.values[step.name] = value
+        return self._released(place)
+
+    def _released(self, place: int) -> list[int]:
+        ready = []
+        for reader in self.recipe.readers[place]:
+            self.waiting[reader] -= 1
+            if self.waiting[reader] == 0:
+                ready.append(reader)
+        return [self.recipe.answer] if self.recipe.answer in ready else ready
+
+
+async def execute(step: PreparedStep, frame: Frame) -> Value:
+    """The value of a step: its own, or what stands in where it failed; raises `RunFailure` where nothing does."""
+    path = frame.path + step.name
+    recorder = frame.execution.recorder
+    recorder.record("step_start", path, step_kind=step.kind)
+    known: dict[str, Value] = {}
+    try:
+        if step.when is not None and evaluate(step.when, frame.values, path) is not True:
+            recorder.record("step_end", path, status="skipped")
+            return None
+        deadline = frame.deadline
+        if step.timeout is not None:
+            deadline = min(deadline, frame.execution.timer() + step.timeout)
+        value = await step.work(frame, path, deadline, known)
+    except RunFailure as failure:
+        return _stand_in(step, frame, path, known, failure)
+    except BaseException:
+        recorder.record("step_end", path, status="cancelled")
+        raise
+    recorder.record("step_end", path, status="ok")
+    return value
+
+
+def _stand_in(step: PreparedStep, frame: Frame, path: str, known: dict[str, Value], failure: RunFailure) -> Value:
+    """What a failed step gives all the same: its fallback, or none where it is optional."""
+    recorder = frame.execution.recorder
+    if step.fallback is not None:
+        recorder.record("fallback_taken", path, failure=failure.kind.value, why=str(failure))
+        try:
+            value = step.fallback({**frame.values, **known}, path)
+        except RunFailure as second:
+            second.__cause__ = failure
+            second.best = failure.best if second.best is None else second.best
+            failure = second
+        else:
+            recorder.record("step_end", path, status="fallback")
+            return value
+    if step.optional:
+        recorder.record("step_end", path, status="none", why=str(failure))
+        return None
+    recorder.record("step_end", path, status="failed", failure=failure.kind.value, why=str(failure))
+    raise failure
+
+
+def prepare_recipe(recipe: Recipe, plan: Plan) -> PreparedRecipe:
+    """Compile a recipe's steps and count their edges; raises `ValueError` where steps wait for each other for ever."""
+    steps = tuple(prepare_step(step, plan) for step in recipe.steps)
+    places = {step.name: place for place, step in enumerate(steps)}
+    needs = tuple(frozenset(places[name] for name in step.reads if name in places) for step in steps)
+    readers = tuple(
+        tuple(reader for reader, needed in enumerate(needs) if place in needed) for place in range(len(steps))
+    )
+    _check_order(recipe.name, needs)
+    if "return" not in places:
+        raise ValueError(f"recipe `{recipe.name}` returns nothing")
+    return PreparedRecipe(
+        recipe.name,
+        steps,
+        tuple(len(needed) for needed in needs),
+        readers,
+        places["return"],
+        limits_of(recipe.budget),
+        recipe.budget.time,
+    )
+
+
+def limits_of(budget: Budget) -> Limits:
+    """What a declared budget limits, but for time, which is a deadline."""
+    return Limits(budget.calls, budget.tokens, budget.cost, budget.parallel)
+
+
+def _check_order(recipe: str, needs: Sequence[frozenset[int]]) -> None:
+    done: set[int] = set()
+    while len(done) < len(needs):
+        ready = {place for place, needed in enumerate(needs) if place not in done and needed <= done}
+        if not ready:
+            raise ValueError(f"steps of recipe `{recipe}` wait for each other")
+        done |= ready

@@ -1,0 +1,70 @@
+"""The trace: what happened in a run, in order, as events that are also told live; `docs/trace.md` lists their kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recipelang.runtime.ports import Clock, Event, Journal
+from recipelang.runtime.values import Json, Message
+
+TRACE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything that happened in one run of `entry`."""
+
+    entry: str
+    seed: int
+    events: tuple[Event, ...]
+
+    def of(self, kind: str, step: str | None = None) -> tuple[Event, ...]:
+        """The events of one kind, of one step where it is named."""
+        return tuple(event for event in self.events if event.kind == kind and step in (None, event.step))
+
+    def as_json(self) -> dict[str, Json]:
+        """The document that `--trace` writes; see `docs/trace.md`."""
+        return {
+            "format": "recipelang.trace",
+            "version": TRACE_VERSION,
+            "entry": self.entry,
+            "seed": self.seed,
+            "events": [event_as_json(event) for event in self.events],
+        }
+
+
+def event_as_json(event: Event) -> dict[str, Json]:
+    """One event, flat: `at`, `kind`, `step`, then what its kind adds."""
+    return {"at": round(event.at, 6), "kind": event.kind, "step": event.step, **event.data}
+
+
+class Recorder:
+    """Writes the events of one run and tells each to the journal. `content`: whether texts are written too."""
+
+    __slots__ = ("_journal", "_now", "_start", "content", "events")
+
+    def __init__(self, clock: Clock, journal: Journal | None = None, content: bool = False) -> None:
+        self._now = clock.now
+        self._start = clock.now()
+        self._journal = journal
+        self.content = content
+        self.events: list[Event] = []
+
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return self._now() - self._start
+
+    def trace(self, entry: str, seed: int) -> Trace:
+        return Trace(entry, seed, tuple(self.events))
+
+    def record(self, kind: str, step: str, /, **data: Json) -> None:
+        event = Event(self._now() - self._start, kind, step, data)
+        self.events.append(event)
+        if self._journal is not None:
+            self._journal.record(event)
+
+
+def messages_as_json(messages: tuple[Message, ...]) -> list[Mapping[str, Json]]:
+    """A conversation in OpenAI's form."""
+    return [{"role": message.role, "content": message.content, **message.extra} for message in messages]
