@@ -27,9 +27,21 @@ def run(arguments: argparse.Namespace) -> Exit:
         hint = f"; did you mean {near}?" if near else "; `recipelang explain` lists them all"
         raise Stop(Exit.USAGE, f"there is no code {arguments.code}{hint}")
     if arguments.format == "json":
-        print_json({"code": code.id, "title": code.title, "severity": code.severity, "why": code.why, "wrong": code.wrong, "right": code.right})
+        print_json(
+            {
+                "code": code.id,
+                "title": code.title,
+                "severity": code.severity,
+                "why": code.why,
+                "wrong": code.wrong,
+                "right": code.right,
+            }
+        )
         return Exit.FINE
-    print(f"{code.id}: {code.title}\n\n{code.why}\n\nWrong:\n\n{_indented(code.wrong)}\nRight:\n\n{_indented(code.right)}", end="")
+    print(
+        f"{code.id}: {code.title}\n\n{code.why}\n\nWrong:\n\n{_indented(code.wrong)}\nRight:\n\n{_indented(code.right)}",
+        end="",
+    )
     return Exit.FINE
 
 

@@ -13,7 +13,9 @@ from recipelang.ir.plan import Plan
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="a .recipe file, std.NAME, or - for standard input")
-    parser.add_argument("--request", type=int, default=None, metavar="BYTES", help="the size of the request that the figures are for")
+    parser.add_argument(
+        "--request", type=int, default=None, metavar="BYTES", help="the size of the request that the figures are for"
+    )
     add_format(parser)
 
 
@@ -33,11 +35,19 @@ def _certificates(plan: Plan, request: int | None) -> list[tuple[str, Certificat
     found = []
     for entry in plan.entries.values():
         if entry.certificate is not None:
-            found.append((f'"{entry.name}" = {entry.recipe}', entry.certificate, request or plan.recipes[entry.recipe].budget.request))
+            found.append(
+                (
+                    f'"{entry.name}" = {entry.recipe}',
+                    entry.certificate,
+                    request or plan.recipes[entry.recipe].budget.request,
+                )
+            )
     exposed = {entry.recipe for entry in plan.entries.values()}
     for recipe in plan.recipes.values():
         if recipe.certificate is not None and recipe.name not in exposed:
-            found.append((f"recipe {recipe.name}, for any arguments", recipe.certificate, request or recipe.budget.request))
+            found.append(
+                (f"recipe {recipe.name}, for any arguments", recipe.certificate, request or recipe.budget.request)
+            )
     return found
 
 
@@ -67,7 +77,9 @@ def _rows(table: object, steps: tuple[StepBound, ...], size: int, indent: str) -
 
     assert isinstance(table, Table)
     for step in steps:
-        table.add_row(indent + step.step, step.how.replace("`", ""), *_figures(step.bound, size), style="dim" if indent else "")
+        table.add_row(
+            indent + step.step, step.how.replace("`", ""), *_figures(step.bound, size), style="dim" if indent else ""
+        )
         _rows(table, step.inner, size, indent + "  ")
 
 

@@ -23,7 +23,7 @@ def render(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
     """`2 errors, 1 warning`."""
-    counts = {severity: 0 for severity in Severity}
+    counts = dict.fromkeys(Severity, 0)
     for diagnostic in diagnostics:
         counts[diagnostic.severity] += 1
     shown = [f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items() if count]
@@ -115,7 +115,9 @@ def _joined(notes: tuple[str, ...]) -> list[str]:
 def _told(word: str, text: str, gutter: int, paint: Paint) -> str:
     first, *rest = text.split("\n")
     indent = " " * (gutter + 3 + len(word) + 2)
-    return "\n".join([f"{' ' * gutter} {paint('=', _BLUE)} {paint(word, _BOLD)}: {first}", *(indent + line for line in rest)])
+    return "\n".join(
+        [f"{' ' * gutter} {paint('=', _BLUE)} {paint(word, _BOLD)}: {first}", *(indent + line for line in rest)]
+    )
 
 
 def _excerpt(span: Span, mark: str) -> tuple[str, tuple[str, str]]:

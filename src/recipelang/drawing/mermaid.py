@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from recipelang.drawing.graph import Graph
 
-_SHAPES = {"fanout": ("[[", "]]"), "cascade": ("[/", "/]"), "repeat": ("([", "])"), "choose": ("{", "}"), "return": ("((", "))")}
+_SHAPES = {
+    "fanout": ("[[", "]]"),
+    "cascade": ("[/", "/]"),
+    "repeat": ("([", "])"),
+    "choose": ("{", "}"),
+    "return": ("((", "))"),
+}
 
 
 def mermaid(graph: Graph) -> str:

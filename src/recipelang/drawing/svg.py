@@ -59,7 +59,9 @@ def _size(node: Node) -> tuple[float, float]:
     return longest * CHARACTER + 2 * PADDING + 8, len(node.lines) * LINE + 2 * PADDING - 4
 
 
-def _edge(start: tuple[float, float], size: tuple[float, float], end: tuple[float, float], end_size: tuple[float, float]) -> str:
+def _edge(
+    start: tuple[float, float], size: tuple[float, float], end: tuple[float, float], end_size: tuple[float, float]
+) -> str:
     x1, y1 = start[0] + size[0] / 2, start[1] + size[1]
     x2, y2 = end[0] + end_size[0] / 2, end[1] - 2
     bend = (y2 - y1) / 2
@@ -69,8 +71,12 @@ def _edge(start: tuple[float, float], size: tuple[float, float], end: tuple[floa
 def _box(node: Node, place: tuple[float, float], size: tuple[float, float]) -> str:
     x, y = place
     color = _COLORS[node.kind]
-    parts = [f'<rect x="{x:.1f}" y="{y:.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}" rx="8" style="stroke:{color}"/>']
+    parts = [
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}" rx="8" style="stroke:{color}"/>'
+    ]
     for number, line in enumerate(node.lines):
         kind = "t" if number == 0 else "d"
-        parts.append(f'<text class="{kind}" x="{x + PADDING:.1f}" y="{y + PADDING + 10 + number * LINE:.1f}">{escape(line)}</text>')
+        parts.append(
+            f'<text class="{kind}" x="{x + PADDING:.1f}" y="{y + PADDING + 10 + number * LINE:.1f}">{escape(line)}</text>'
+        )
     return "".join(parts)

@@ -23,9 +23,7 @@ class Linear:
 
     def join(self, other: Linear) -> Linear:
         """The least line that is over both for every request."""
-        return Linear(
-            max(self.constant, other.constant), max(self.per_byte, other.per_byte)
-        )
+        return Linear(max(self.constant, other.constant), max(self.per_byte, other.per_byte))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,4 @@ class Certificate:
     steps: tuple[StepBound, ...]
     critical_path: tuple[str, ...]
     parallel_steps: tuple[str, ...]  # the steps that make up `total.parallel`
-    unpriced: tuple[
-        str, ...
-    ] = ()  # models without a price, which leave `total.cost` unknown
+    unpriced: tuple[str, ...] = ()  # models without a price, which leave `total.cost` unknown

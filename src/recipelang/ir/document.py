@@ -29,9 +29,7 @@ class PlanDocument(BaseModel):
 def digest_of(plan: Plan) -> str:
     """`sha256:` and the hash of the plan's canonical JSON (sorted keys, no blanks)."""
     content = PlanDocument(digest="", plan=plan).model_dump(mode="json")["plan"]
-    canonical = json.dumps(
-        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -51,13 +49,9 @@ def load(text: str | bytes) -> Plan:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise PlanProblem(
-            f"not a plan of version 1: {place}: {first['msg']}"
-        ) from error
+        raise PlanProblem(f"not a plan of version 1: {place}: {first['msg']}") from error
     if digest_of(document.plan) != document.digest:
-        raise PlanProblem(
-            "the plan was changed after it was sealed: its digest does not match"
-        )
+        raise PlanProblem("the plan was changed after it was sealed: its digest does not match")
     return document.plan
 
 

@@ -199,11 +199,7 @@ def children(expression: Expression) -> tuple[Expression, ...]:
         case IndexExpression(target, index):
             return (target, index)
         case ComprehensionExpression(element, _, iterable, condition):
-            return (
-                (element, iterable)
-                if condition is None
-                else (element, iterable, condition)
-            )
+            return (element, iterable) if condition is None else (element, iterable, condition)
         case LambdaExpression(body):
             return (body,)
         case ApplyExpression(arguments=arguments):

@@ -59,9 +59,7 @@ FUNCTIONS: dict[str, Function] = {
     for function in (
         # lists
         _function("size(xs: T[]) -> int", "how many items a list has"),
-        _function(
-            "count(xs: T[], where: f(it)) -> int", "for how many items `where` holds"
-        ),
+        _function("count(xs: T[], where: f(it)) -> int", "for how many items `where` holds"),
         _function("first(xs: T[1..]) -> T", "the first item; the list must have one"),
         _function("last(xs: T[1..]) -> T", "the last item; the list must have one"),
         _function(
@@ -98,9 +96,7 @@ FUNCTIONS: dict[str, Function] = {
             "`x`, or the nearest end of the range",
         ),
         _function("abs(x: number) -> number", "the distance from 0"),
-        _function(
-            "round(x: number) -> int", "to the nearest integer, halves to the even one"
-        ),
+        _function("round(x: number) -> int", "to the nearest integer, halves to the even one"),
         _function("ceil(x: number) -> int", "the least integer not below"),
         _function("floor(x: number) -> int", "the greatest integer not above"),
         # texts

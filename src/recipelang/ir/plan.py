@@ -76,9 +76,7 @@ class Contract:
     name: str
     extract: Extraction = Extraction("whole")
     check: Check | None = None
-    schema: str | None = (
-        None  # a JSON Schema, as JSON text; then the value is the parsed answer
-    )
+    schema: str | None = None  # a JSON Schema, as JSON text; then the value is the parsed answer
     repair: int = 0  # how often a step may ask the model to mend its answer
     hint: str = ""  # said to the model when it must mend its answer
 
@@ -103,14 +101,10 @@ class Role:
     temperature: float | None = None
     model: Expression | None = None
     contract: Expression | None = None
-    schema: str | None = (
-        None  # the JSON Schema of a record that it returns, as JSON text
-    )
+    schema: str | None = None  # the JSON Schema of a record that it returns, as JSON text
     repair: int = 0  # for a record that does not satisfy the schema
     conversation: bool = True  # whether the client's messages go before the prompt
-    shuffle: bool = (
-        True  # whether a list of answers is shown in an order drawn from the run's seed
-    )
+    shuffle: bool = True  # whether a list of answers is shown in an order drawn from the run's seed
     doc: str = ""
 
 
@@ -159,9 +153,7 @@ class Ask:
     type: Type
     call: Call
     timeout: float | None = None  # for the step, retries and repairs included
-    retries: int = (
-        0  # after a failure that may pass: 408, 429, 5xx, a broken connection
-    )
+    retries: int = 0  # after a failure that may pass: 408, 429, 5xx, a broken connection
     fallback: Expression | None = None
     optional: bool = False  # a failure gives none
     when: Expression | None = None  # false gives none
@@ -179,9 +171,7 @@ class Fanout:
     spread: Literal["round_robin", "first", "equal"] = "round_robin"
     parallel: Expression | None = None
     keep: Expression | None = None  # over `it`
-    quorum: Expression | None = (
-        None  # so many are enough; none: all, or one where errors are skipped
-    )
+    quorum: Expression | None = None  # so many are enough; none: all, or one where errors are skipped
     grace: float = 0.0
     timeout: float | None = None
     on_error: Literal["fail", "skip"] = "fail"
@@ -267,9 +257,7 @@ class Return:
     kind: Literal["return"] = "return"
 
 
-Step = Annotated[
-    Ask | Fanout | Cascade | Repeat | Choose | Run | Let | Return, ByKind()
-]
+Step = Annotated[Ask | Fanout | Cascade | Repeat | Choose | Run | Let | Return, ByKind()]
 
 # ------------------------------------------------------------------ recipes
 

@@ -12,9 +12,7 @@ class ByKind:
     what pydantic reads when a plan is saved or loaded.
     """
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: Any
-    ) -> Any:  # Any: pydantic's own hook signature
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:  # Any: pydantic's own hook signature
         from typing import Annotated
 
         from pydantic import Discriminator  # deferred: start-up cost

@@ -114,11 +114,11 @@ class Account:
     """
 
     __slots__ = (
-        "lineage",
         "_permits",
         "calls",
         "cost",
         "limits",
+        "lineage",
         "name",
         "permits",
         "tokens",

@@ -21,9 +21,7 @@ class ModelCall:
     max_tokens: int
     temperature: float | None = None
     logprobs: bool = False
-    schema: str | None = (
-        None  # a JSON Schema that the answer must satisfy, as JSON text
-    )
+    schema: str | None = None  # a JSON Schema that the answer must satisfy, as JSON text
     tools: tuple[Mapping[str, Json], ...] = ()
     seed: int | None = None
     sample: int = 0  # which of several equal calls this is, counted from 0

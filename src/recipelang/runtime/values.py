@@ -42,9 +42,7 @@ class Message:
 
     role: str
     content: str | Sequence[Mapping[str, Json]] | None
-    extra: Mapping[str, Json] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # name, tool_calls, tool_call_id
+    extra: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))  # name, tool_calls, tool_call_id
 
 
 @dataclass(frozen=True, slots=True)

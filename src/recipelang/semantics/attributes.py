@@ -40,7 +40,11 @@ class Attributes:
         if node is None:
             return None
         sign, inner = (-1, node.operand) if isinstance(node, nodes.Unary) and node.operator == "-" else (1, node)
-        if isinstance(inner, nodes.Number) and inner.kind in (Kind.INT, Kind.FLOAT) and low <= sign * inner.value <= high:
+        if (
+            isinstance(inner, nodes.Number)
+            and inner.kind in (Kind.INT, Kind.FLOAT)
+            and low <= sign * inner.value <= high
+        ):
             return float(sign * inner.value)
         return self._wrong(name, node, f"a number from {low:g} to {high:g}")
 

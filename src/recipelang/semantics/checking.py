@@ -63,7 +63,7 @@ class _Checker:
                 self._expose(declaration, declarer)
 
     def _declarer(self, module: Module, report: Report) -> Declarer:
-        nowhere = {name: "has a meaning only inside a step" for name in ("it", "tried")}
+        nowhere = dict.fromkeys(("it", "tried"), "has a meaning only inside a step")
         scope = Scope(module, {"request": REQUEST}, unavailable=nowhere)
         return Declarer(Elaborator(report), self.loader, scope, report)
 
@@ -110,18 +110,34 @@ class _Checker:
             self.report(names.DUPLICATE.at(node.name.span, f'"{name}" is exposed already'))
             return
         if not name.strip() or len(name) > 200 or any(ord(c) < 32 for c in name):
-            self.report(types.ATTRIBUTE_VALUE.at(node.name.span, "this can't be the name of a model", label="it is what a client asks for, such as \"team/auto\""))
+            self.report(
+                types.ATTRIBUTE_VALUE.at(
+                    node.name.span,
+                    "this can't be the name of a model",
+                    label='it is what a client asks for, such as "team/auto"',
+                )
+            )
             return
         symbol = declarer.elaborator.symbol(node.call.callee, declarer.constants, "recipe")
         if symbol is None:
             return
         if not isinstance(symbol.node, nodes.Recipe):
-            self.report(calls.NOT_CALLABLE.at(node.call.callee.span, f"the {symbol.kind} `{node.call.callee.text}` can't be exposed", label="only a recipe can"))
+            self.report(
+                calls.NOT_CALLABLE.at(
+                    node.call.callee.span,
+                    f"the {symbol.kind} `{node.call.callee.text}` can't be exposed",
+                    label="only a recipe can",
+                )
+            )
             return
         signature = self.signature(symbol)
         if not isinstance(signature.returns, (AnswerType, NeverType)):
             self.report(
-                types.MISMATCH.at(node.call.span, "what is exposed gives an answer", label=f"`{node.call.callee.text}` gives `{spelled(signature.returns)}`")
+                types.MISMATCH.at(
+                    node.call.span,
+                    "what is exposed gives an answer",
+                    label=f"`{node.call.callee.text}` gives `{spelled(signature.returns)}`",
+                )
             )
         checker = RecipeChecker(symbol.node, declarer, self.signature)
         call = checker.exposed(node.call, declarer.constants)
@@ -176,7 +192,9 @@ def _recipes_called(symbol: Symbol) -> list[tuple[Symbol, Span]]:
     """The recipes that one calls in its steps, with the places."""
     found: list[tuple[Symbol, Span]] = []
     for step in cast(nodes.Recipe, symbol.node).steps:
-        step_calls = [arm.call for arm in step.arms] if isinstance(step, nodes.Choose) else [getattr(step, "call", None)]
+        step_calls = (
+            [arm.call for arm in step.arms] if isinstance(step, nodes.Choose) else [getattr(step, "call", None)]
+        )
         for call in step_calls:
             if call is None:
                 continue
@@ -194,4 +212,3 @@ def _errors_only(report: Report) -> Report:
             report(diagnostic)
 
     return pass_on
-

@@ -113,7 +113,9 @@ class Declarer:
             names.UNKNOWN_TYPE.at(
                 name.span,
                 what,
-                help=f"did you mean `{near}`?" if near else f"types are {listed(TYPE_NAMES)}, records, `T?` and `T[2..8]`",
+                help=f"did you mean `{near}`?"
+                if near
+                else f"types are {listed(TYPE_NAMES)}, records, `T?` and `T[2..8]`",
             )
         )
         return NeverType()
@@ -200,7 +202,9 @@ class Declarer:
         if kind == "openai" and "url" not in given.values:
             self._missing(node.name, "url", '`url = "http://127.0.0.1:8000/v1"`')
         if kind == "local" and url is not None:
-            self.report(calls.SETTING.at(url.span, "a local backend has no `url`: it is started here", help="remove it"))
+            self.report(
+                calls.SETTING.at(url.span, "a local backend has no `url`: it is started here", help="remove it")
+            )
         if url is not None and not _is_url(url.value):
             self.report(
                 modules.BAD_URL.at(
@@ -211,7 +215,12 @@ class Declarer:
                 )
             )
         key = self._secret(given)
-        return ir.Backend(self.constants.module.qualified(node.name.text), cast(Literal["openai", "local"], kind or "openai"), url and url.value.rstrip("/"), key)
+        return ir.Backend(
+            self.constants.module.qualified(node.name.text),
+            cast(Literal["openai", "local"], kind or "openai"),
+            url and url.value.rstrip("/"),
+            key,
+        )
 
     def _secret(self, given: Attributes) -> ir.Secret | None:
         node = given.get("key")
@@ -223,7 +232,9 @@ class Declarer:
             case nodes.Text():
                 self.report(
                     modules.SECRET_IN_FILE.at(
-                        node.span, "a key never stands in a recipe", help='read it from the environment: `key = env("MY_KEY")`'
+                        node.span,
+                        "a key never stands in a recipe",
+                        help='read it from the environment: `key = env("MY_KEY")`',
                     )
                 )
             case _:
@@ -302,7 +313,9 @@ class Declarer:
     # ------------------------------------------------------------ contracts
 
     def contract(self, node: nodes.Contract) -> ir.Contract:
-        given = read_attributes("a contract", node.attributes, ("extract", "check", "schema", "repair", "hint"), self.report)
+        given = read_attributes(
+            "a contract", node.attributes, ("extract", "check", "schema", "repair", "hint"), self.report
+        )
         hint = given.text("hint")
         if "schema" in given.values and ("extract" in given.values or "check" in given.values):
             self.report(
@@ -433,7 +446,9 @@ class Declarer:
             self.report(types.NO_SCHEMA.at(path.span, "this is not a JSON Schema", label=str(problem).split("\n")[0]))
             return None
         if _refers_elsewhere(schema):
-            self.report(types.NO_SCHEMA.at(path.span, "a schema may only refer to itself", label="it has a remote `$ref`"))
+            self.report(
+                types.NO_SCHEMA.at(path.span, "a schema may only refer to itself", label="it has a remote `$ref`")
+            )
             return None
         return json.dumps(schema, ensure_ascii=False)
 
@@ -468,7 +483,17 @@ class Declarer:
         return AnswerType() if node is None else self.type_of(node)
 
     def role(self, node: nodes.Role) -> ir.Role:
-        known = ("system", "prompt", "temperature", "max_tokens", "model", "contract", "repair", "conversation", "shuffle")
+        known = (
+            "system",
+            "prompt",
+            "temperature",
+            "max_tokens",
+            "model",
+            "contract",
+            "repair",
+            "conversation",
+            "shuffle",
+        )
         given = read_attributes("a role", node.attributes, known, self.report)
         locals_, parameters = self.parameters(node.parameters, "role")
         returns = self._role_returns(node)
@@ -487,7 +512,9 @@ class Declarer:
                         help=f"show it with `{{{{ {name} }}}}`, or leave it out",
                     )
                 )
-        schema = self._record_schema(returns, node.returns) if isinstance(returns, RecordType) and node.returns else None
+        schema = (
+            self._record_schema(returns, node.returns) if isinstance(returns, RecordType) and node.returns else None
+        )
         if "contract" in given.values and schema is not None:
             self.report(
                 calls.SETTING.at(given.values["contract"].span, "a role that returns a record has no other contract")

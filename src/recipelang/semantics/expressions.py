@@ -400,7 +400,9 @@ class Elaborator:
                 self._misfit(side, typed, without_none(typed.type), f"one side of `{node.operator}`")
                 return Typed(ERRONEOUS.expression, BoolType())
         if not (_ordered_alike(one, other)):
-            self._incompatible(node, left, right, f"`{node.operator}` compares two numbers, durations, amounts or texts")
+            self._incompatible(
+                node, left, right, f"`{node.operator}` compares two numbers, durations, amounts or texts"
+            )
             return Typed(ERRONEOUS.expression, BoolType())
         operator = cast(Literal["<", "<=", ">", ">="], node.operator)
         return Typed(ir.BinaryExpression(operator, left.expression, right.expression), BoolType())
@@ -411,7 +413,11 @@ class Elaborator:
         if isinstance(right.type, TextType):
             left = self.fitting(node.left, scope, TextType(), "what is looked for in a text")
             return Typed(ir.BinaryExpression(operator, left.expression, right.expression), BoolType())
-        items = self.list_of(node.right, scope, f"the right side of `{operator}`") if not isinstance(right.type, ListType) else right
+        items = (
+            self.list_of(node.right, scope, f"the right side of `{operator}`")
+            if not isinstance(right.type, ListType)
+            else right
+        )
         if items is None:
             return Typed(ERRONEOUS.expression, BoolType())
         item = cast(ListType, items.type).item
@@ -518,7 +524,7 @@ class Elaborator:
             )
             return ERRONEOUS
         index = self.fitting(node.index, scope, IntType(), "the number of an item")
-        there = isinstance(index.type, IntType) and 0 <= index.low and index.high < target.type.low
+        there = isinstance(index.type, IntType) and index.low >= 0 and index.high < target.type.low
         if isinstance(index.type, IntType) and target.type.high is not None and index.low >= target.type.high:
             self.report(
                 types.OUT_OF_RANGE.at(
@@ -650,7 +656,7 @@ def _number(node: nodes.Number) -> Typed:
 
 def _literal_score(typed: Typed, wanted: Type) -> bool:
     """A number whose interval shows that it is a score."""
-    return isinstance(without_none(wanted), ScoreType) and is_number(typed.type) and 0 <= typed.low and typed.high <= 1
+    return isinstance(without_none(wanted), ScoreType) and is_number(typed.type) and typed.low >= 0 and typed.high <= 1
 
 
 def _bounds_of(type: Type) -> tuple[float, float]:

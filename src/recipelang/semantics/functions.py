@@ -22,7 +22,6 @@ from recipelang.ir.types import (
     MoneyType,
     NeverType,
     NoneType,
-    OptionalType,
     ScoreType,
     TextType,
     Type,

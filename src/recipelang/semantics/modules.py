@@ -88,7 +88,7 @@ class Gatherer:
                     f"there is no `{wanted}`",
                     help=f"did you mean `{near}`?"
                     if near
-                    else f"standard ones are {', '.join(f'`std.{name}`' for name in known)}; a file of your own is `use \"./name.recipe\"`",
+                    else f'standard ones are {", ".join(f"`std.{name}`" for name in known)}; a file of your own is `use "./name.recipe"`',
                 )
             )
             return None, None

@@ -145,7 +145,11 @@ class RecipeChecker:
                 continue
             name = step.name
             if name.text in RESERVED_VALUES:
-                self.report(names.RESERVED.at(name.span, f"a step can't be called `{name.text}`", label="has a meaning of its own"))
+                self.report(
+                    names.RESERVED.at(
+                        name.span, f"a step can't be called `{name.text}`", label="has a meaning of its own"
+                    )
+                )
                 continue
             if name.text in taken:
                 what, first = taken[name.text]
@@ -333,9 +337,21 @@ class RecipeChecker:
         type: Type = ListType(item, low, None if math.isinf(branches.high) else int(branches.high))
         fallback, type = self._fallback(policy, scope, type)
         if "grace" in policy.values and quorum is None:
-            self.report(calls.SETTING.at(policy.values["grace"].span, "`grace` needs a `quorum`", help="add `quorum = ...`: without one the step waits for all"))
+            self.report(
+                calls.SETTING.at(
+                    policy.values["grace"].span,
+                    "`grace` needs a `quorum`",
+                    help="add `quorum = ...`: without one the step waits for all",
+                )
+            )
         if "spread" in policy.values and samples is None:
-            self.report(calls.SETTING.at(policy.values["spread"].span, "`spread` needs `samples`", help="add `samples = ...`: without it each item has one branch"))
+            self.report(
+                calls.SETTING.at(
+                    policy.values["spread"].span,
+                    "`spread` needs `samples`",
+                    help="add `samples = ...`: without it each item has one branch",
+                )
+            )
         return ir.Fanout(
             name=step.name.text,
             type=type,
@@ -343,7 +359,10 @@ class RecipeChecker:
             variable=step.variable.text,
             over=over.expression,
             samples=samples and samples.expression,
-            spread=cast(Literal["round_robin", "first", "equal"], policy.choice("spread", ("round_robin", "equal", "first")) or "round_robin"),
+            spread=cast(
+                Literal["round_robin", "first", "equal"],
+                policy.choice("spread", ("round_robin", "equal", "first")) or "round_robin",
+            ),
             parallel=parallel and parallel.expression,
             keep=keep and keep.expression,
             quorum=quorum and quorum.expression,
@@ -365,7 +384,12 @@ class RecipeChecker:
                     node.span,
                     f"a quorum of {_shown(quorum.low)} {'can never be reached' if never else 'can not always be reached'}",
                     label=f"there are at most {most} branches" if never else f"there may be as few as {least} branches",
-                    labels=(Label(step.iterable.span, "one for each of these" if "samples" not in policy.values else "spread over these"),),
+                    labels=(
+                        Label(
+                            step.iterable.span,
+                            "one for each of these" if "samples" not in policy.values else "spread over these",
+                        ),
+                    ),
                     help=f"ask for {'at most ' + most if never else 'no more than ' + least}, or give the list more items",
                 )
             )
@@ -386,7 +410,9 @@ class RecipeChecker:
         if isinstance(typed.type, NeverType):
             return Typed(typed.expression, IntType(1, 1), 1, 1)
         if typed.high < 1:
-            self.report(types.OUT_OF_RANGE.at(node.span, f"`{name}` must be at least 1", label=f"it is {_shown(typed.high)}"))
+            self.report(
+                types.OUT_OF_RANGE.at(node.span, f"`{name}` must be at least 1", label=f"it is {_shown(typed.high)}")
+            )
         elif name == "samples" and typed.high > MAX_ITEMS:
             self._unbounded(node, f"`{name}`", typed.high)
         return replace(typed, low=max(typed.low, 1), high=max(typed.high, 1))
@@ -421,7 +447,9 @@ class RecipeChecker:
         over, inner = self._items(step.variable, step.iterable, scope)
         call, item = self._call(step.call, inner, wants="either", step="cascade")
         with_it = scope.with_locals(it=Local(item, None, "item at hand"))
-        accept = self.elaborator.condition(policy.values["accept"], with_it, "`accept`") if policy.get("accept") else None
+        accept = (
+            self.elaborator.condition(policy.values["accept"], with_it, "`accept`") if policy.get("accept") else None
+        )
         tried = Local(ListType(item, 0, cast(ListType, over.type).high), None, "those that answered")
         fallback, type = self._fallback(policy, scope.with_locals(tried=tried), item)
         return ir.Cascade(
@@ -510,7 +538,12 @@ class RecipeChecker:
         for number, arm in enumerate(step.arms):
             if any(earlier.condition is None for earlier in step.arms[:number]):
                 self.report(
-                    calls.ARMS.at(arm.span, "this arm can never be taken", label="it stands after `otherwise`", help="put `otherwise` last")
+                    calls.ARMS.at(
+                        arm.span,
+                        "this arm can never be taken",
+                        label="it stands after `otherwise`",
+                        help="put `otherwise` last",
+                    )
                 )
             made, arm_type = self._arm(arm, scope)
             arms.append(made)
@@ -542,7 +575,11 @@ class RecipeChecker:
             scope = scope.with_narrowed(facts_if_true(arm.condition, self.elaborator.type_at(scope)))
         if arm.call.callee.text == "fail":
             failed = self.elaborator.fail(arm.call, scope.allowing_failure())
-            expression = failed.expression if isinstance(failed.expression, FailExpression) else FailExpression(failed.expression)
+            expression = (
+                failed.expression
+                if isinstance(failed.expression, FailExpression)
+                else FailExpression(failed.expression)
+            )
             return ir.Arm(expression, when), NeverType()
         call, type = self._call(arm.call, scope, wants="either", step="choose")
         return ir.Arm(cast(ir.ArmCall, call), when), type
@@ -568,10 +605,16 @@ class RecipeChecker:
         value = self.elaborator.fitting(step.value, scope, returns, f"what `{self.node.name.text}` returns")
         contract = None
         if policy.get("contract") is not None:
-            contract = self.elaborator.fitting(policy.values["contract"], scope, ContractType(MAX_REPAIRS), "`contract`")
+            contract = self.elaborator.fitting(
+                policy.values["contract"], scope, ContractType(MAX_REPAIRS), "`contract`"
+            )
             if not isinstance(returns, (AnswerType, NeverType)):
                 self.report(
-                    calls.SETTING.at(policy.values["contract"].span, "only an answer has a contract", label=f"this returns `{spelled(returns)}`")
+                    calls.SETTING.at(
+                        policy.values["contract"].span,
+                        "only an answer has a contract",
+                        label=f"this returns `{spelled(returns)}`",
+                    )
                 )
         fallback, _ = self._fallback(policy, scope, returns)
         if fallback is not None and contract is None:
@@ -623,14 +666,18 @@ class RecipeChecker:
 
     def _callee(self, node: nodes.Call, scope: Scope, wants: str, step: str) -> Signature | None:
         if node.callee.text in scope.locals:
-            self.report(calls.NOT_CALLABLE.at(node.callee.span, f"`{node.callee.text}` is a value, not a role or a recipe"))
+            self.report(
+                calls.NOT_CALLABLE.at(node.callee.span, f"`{node.callee.text}` is a value, not a role or a recipe")
+            )
             return None
         what = {"role": "role", "recipe": "recipe", "either": "role or recipe"}[wants]
         symbol = self.elaborator.symbol(node.callee, scope, what)
         if symbol is None:
             return None
         if not isinstance(symbol.node, (nodes.Role, nodes.Recipe)):
-            self.report(calls.NOT_CALLABLE.at(node.callee.span, f"the {symbol.kind} `{node.callee.text}` can't be called"))
+            self.report(
+                calls.NOT_CALLABLE.at(node.callee.span, f"the {symbol.kind} `{node.callee.text}` can't be called")
+            )
             return None
         if wants == "role" and isinstance(symbol.node, nodes.Recipe):
             self._wrong_step(node, step, "run", "a recipe is several calls")
@@ -681,7 +728,9 @@ class RecipeChecker:
     def _unknown_argument(self, name: nodes.Name, known: list[str], signature: Signature) -> None:
         near = nearest(name.text, known)
         help = f"did you mean `{near}`?" if near else f"it takes {listed(known)}" if known else "it takes none"
-        self._bad_argument(name.span, f"`{signature.symbol.node.name.text}` has no parameter `{name.text}`", signature, help)
+        self._bad_argument(
+            name.span, f"`{signature.symbol.node.name.text}` has no parameter `{name.text}`", signature, help
+        )
 
     def _bad_argument(self, span: Span, message: str, signature: Signature, help: str = "") -> None:
         declared = signature.symbol.node.name.span
@@ -738,11 +787,25 @@ class RecipeChecker:
                 )
             )
             return None
-        temperature = fitting(given["temperature"], scope, FloatType(), "`temperature`") if "temperature" in given else None
-        tokens = fitting(given["max_tokens"], scope, IntType(1, 1_000_000), "`max_tokens`") if "max_tokens" in given else None
-        contract = fitting(given["contract"], scope, ContractType(MAX_REPAIRS), "`contract`") if "contract" in given else None
+        temperature = (
+            fitting(given["temperature"], scope, FloatType(), "`temperature`") if "temperature" in given else None
+        )
+        tokens = (
+            fitting(given["max_tokens"], scope, IntType(1, 1_000_000), "`max_tokens`")
+            if "max_tokens" in given
+            else None
+        )
+        contract = (
+            fitting(given["contract"], scope, ContractType(MAX_REPAIRS), "`contract`") if "contract" in given else None
+        )
         if contract is not None and not isinstance(signature.returns, AnswerType):
-            self.report(calls.SETTING.at(given["contract"].span, "only an answer has a contract", label=f"this role returns `{spelled(signature.returns)}`"))
+            self.report(
+                calls.SETTING.at(
+                    given["contract"].span,
+                    "only an answer has a contract",
+                    label=f"this role returns `{spelled(signature.returns)}`",
+                )
+            )
         return ir.RoleCall(
             role=signature.symbol.qualified,
             arguments=arguments,
@@ -824,4 +887,3 @@ def _reads(node: object) -> set[str]:
             case _:
                 pass
     return found
-

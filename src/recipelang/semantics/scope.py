@@ -88,7 +88,9 @@ class Scope:
     locals: Mapping[str, Local]
     narrowed: Mapping[str, Type] = field(default_factory=dict)
     partial: bool = False  # whether an expression may fail here: in a fallback, where that has an owner
-    unavailable: Mapping[str, str] = field(default_factory=dict)  # names known to the reader that cannot be read here, and why
+    unavailable: Mapping[str, str] = field(
+        default_factory=dict
+    )  # names known to the reader that cannot be read here, and why
 
     def with_locals(self, **more: Local) -> Scope:
         narrowed = {path: type for path, type in self.narrowed.items() if path.split(".")[0] not in more}

@@ -121,7 +121,9 @@ class TemplateReader:
 
     def _unknown_variable(self, name: str, span: Span) -> None:
         near = nearest(name, self.parameters)
-        known = f"it has {listed(self.parameters)}" if self.parameters else "it has none: add one, as in `role r(x: text)`"
+        known = (
+            f"it has {listed(self.parameters)}" if self.parameters else "it has none: add one, as in `role r(x: text)`"
+        )
         text = span.text.replace(name, near, 1) if near else ""
         self.report(
             calls.TEMPLATE_VARIABLE.at(
@@ -164,7 +166,7 @@ def _tokens(text: nodes.Text, report: Report) -> Iterator[_Token]:
 def _words(words: str, text: nodes.Text, report: Report) -> Iterator[_Token]:
     opening = _OPENING.search(words)
     if opening is not None:
-        at = text.span.text.find(words[opening.start() : opening.start() + 12].split("\n")[0])
+        at = text.span.text.find(words[opening.start() : opening.start() + 12].split("\n", maxsplit=1)[0])
         span = text.span if at < 0 else text.span.source.span(text.span.start + at, text.span.start + at + 2)
         report(
             calls.TEMPLATE.at(

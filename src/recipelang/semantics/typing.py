@@ -37,7 +37,7 @@ def fits(actual: Type, wanted: Type) -> bool:
             return _at_least(low, wanted_low) and _at_most(high, wanted_high)
         case IntType(low, high), ScoreType():
             return _at_least(low, 0) and _at_most(high, 1)
-        case (IntType() | ScoreType()), FloatType():
+        case ((IntType() | ScoreType()), FloatType()):
             return True
         case ContractType(repair), ContractType(most):
             return repair <= most
@@ -77,7 +77,7 @@ def join(one: Type, other: Type) -> Type | None:
             return _optional(join(one, item))
         case IntType(low, high), IntType(other_low, other_high):
             return IntType(_least(low, other_low), _greatest(high, other_high))
-        case (IntType() | ScoreType() | FloatType()), (IntType() | ScoreType() | FloatType()):
+        case ((IntType() | ScoreType() | FloatType()), (IntType() | ScoreType() | FloatType())):
             return FloatType()
         case ContractType(repair), ContractType(other_repair):
             return ContractType(max(repair, other_repair))

@@ -1,6 +1,6 @@
 """Source texts, spans in them, and the loaders that read them; knows nothing of the language."""
 
-from recipelang.source.loading import FileLoader, LoadProblem, Loader, MemoryLoader
+from recipelang.source.loading import FileLoader, Loader, LoadProblem, MemoryLoader
 from recipelang.source.text import Position, Source, Span
 
 __all__ = [

@@ -76,7 +76,5 @@ def decode(name: str, data: bytes) -> Source:
             error.start,
         ) from error
     if "\0" in text:
-        raise LoadProblem(
-            name, "contains a NUL character: this is not a text file", text.index("\0")
-        )
+        raise LoadProblem(name, "contains a NUL character: this is not a text file", text.index("\0"))
     return Source(name, text)

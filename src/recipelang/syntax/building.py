@@ -14,7 +14,7 @@ from recipelang.syntax import nodes
 
 Parse = Tree[Token]
 MAX_DEPTH = 100
-_ESCAPE = re.compile(r'\\(u\{([0-9a-fA-F]{1,6})\}|.)', re.DOTALL)
+_ESCAPE = re.compile(r"\\(u\{([0-9a-fA-F]{1,6})\}|.)", re.DOTALL)
 _SCALE = {"k": 1_000, "M": 1_000_000, "ms": 0.001, "s": 1, "m": 60, "h": 3600}
 _NUMBER = re.compile(r"(\$?)([0-9]+(?:\.[0-9]+)?)(%|ms|s|m|h|k|M)?")
 
@@ -62,7 +62,9 @@ class Builder:
         if rule == "use":
             return self.use(tree)
         if rule == "expose":
-            return nodes.Expose(self.text(_token(tree, "TEXT")), self.call(_tree(tree, "call")), doc=self.doc(span), span=span)
+            return nodes.Expose(
+                self.text(_token(tree, "TEXT")), self.call(_tree(tree, "call")), doc=self.doc(span), span=span
+            )
         name, doc = self.name(_token(tree, "NAME")), self.doc(span)
         match rule:
             case "backend":
@@ -75,7 +77,9 @@ class Builder:
                 fields = tuple(self.field(child) for child in _trees(tree))
                 return nodes.Record(name, fields, doc=doc, span=span)
             case "role":
-                return nodes.Role(name, self.parameters(tree), self.returns(tree), self.attributes(tree), doc=doc, span=span)
+                return nodes.Role(
+                    name, self.parameters(tree), self.returns(tree), self.attributes(tree), doc=doc, span=span
+                )
             case _:
                 return self.recipe(tree, name, doc, span)
 
@@ -138,7 +142,9 @@ class Builder:
                 name = self.name(_token(tree, "NAME"))
                 bounds_tree, cases = _tree_or_none(tree, "bounds"), _tree_or_none(tree, "cases")
                 named = tuple(self.name(token) for token in _tokens(cases, "NAME")) if cases is not None else ()
-                return nodes.NamedType(name, self.bounds(bounds_tree) if bounds_tree is not None else None, named, span=span)
+                return nodes.NamedType(
+                    name, self.bounds(bounds_tree) if bounds_tree is not None else None, named, span=span
+                )
 
     def bounds(self, tree: Parse) -> nodes.Bounds:
         parts = [child for child in tree.children if isinstance(child, Token)]
@@ -178,9 +184,13 @@ class Builder:
             case "run":
                 return nodes.Run(names[0], self.call(values[0]), policy, span=span)
             case "fanout":
-                return nodes.Fanout(names[0], self.call(values[0]), names[1], self.expression(values[1]), policy, span=span)
+                return nodes.Fanout(
+                    names[0], self.call(values[0]), names[1], self.expression(values[1]), policy, span=span
+                )
             case "cascade":
-                return nodes.Cascade(names[0], self.call(values[0]), names[1], self.expression(values[1]), policy, span=span)
+                return nodes.Cascade(
+                    names[0], self.call(values[0]), names[1], self.expression(values[1]), policy, span=span
+                )
             case "repeat":
                 looped = self.expression(values[1])
                 if len(names) > 1:
@@ -332,5 +342,3 @@ def _unescaped(match: re.Match[str]) -> str:
     if code is not None:
         return chr(int(code, 16)) if int(code, 16) < 0x110000 and not 0xD800 <= int(code, 16) < 0xE000 else "\ufffd"
     return {"n": "\n", "t": "\t", "r": "\r"}.get(match.group(1), match.group(1))
-
-

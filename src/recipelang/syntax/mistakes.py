@@ -21,13 +21,21 @@ _FOREIGN = re.compile("|".join(re.escape(word) for word in sorted(FOREIGN, key=l
 _QUOTES = re.compile("['‘’“”`]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _QUANTITY = re.compile(r"\$?\d[\w.%]*")
-_UNITS = {"sec": "s", "secs": "s", "seconds": "s", "second": "s", "min": "m", "mins": "m", "minutes": "m", "hours": "h", "K": "k"}
+_UNITS = {
+    "sec": "s",
+    "secs": "s",
+    "seconds": "s",
+    "second": "s",
+    "min": "m",
+    "mins": "m",
+    "minutes": "m",
+    "hours": "h",
+    "K": "k",
+}
 _OPAQUE = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"')
 
 
-def explain(
-    source: Source, at: tuple[int, int] | None, piece: tuple[int, int], expected: Sequence[str]
-) -> Diagnostic:
+def explain(source: Source, at: tuple[int, int] | None, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic:
     """A word that may not stand where it does; `at` of none is the end of the declaration."""
     if at is None:
         return _unfinished(source, piece, expected)
@@ -85,9 +93,17 @@ def _foreign(span: Span) -> Diagnostic | None:
     meant = FOREIGN[written]
     whole = span.source.span(match.start(), match.end())
     if not meant:
-        return codes.FOREIGN.at(whole, f"`{written}` has no meaning here", help="remove it: a line needs no end", fix=Fix("remove it", (Edit(whole, ""),)))
+        return codes.FOREIGN.at(
+            whole,
+            f"`{written}` has no meaning here",
+            help="remove it: a line needs no end",
+            fix=Fix("remove it", (Edit(whole, ""),)),
+        )
     return codes.FOREIGN.at(
-        whole, f"`{written}` has no meaning here", help=f"write `{meant.strip()}`", fix=Fix(f"write `{meant.strip()}`", (Edit(whole, meant),))
+        whole,
+        f"`{written}` has no meaning here",
+        help=f"write `{meant.strip()}`",
+        fix=Fix(f"write `{meant.strip()}`", (Edit(whole, meant),)),
     )
 
 
@@ -127,11 +143,17 @@ def _quantity(span: Span) -> Diagnostic | None:
 def _missing(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic | None:
     """One word is missing, or another stands in its place."""
     if "`=`" in expected and span.text in (":", "=="):
-        return codes.EXPECTED.at(span, f"expected `=`, found `{span.text}`", help="write `=`", fix=Fix("write `=`", (Edit(span, "="),)))
+        return codes.EXPECTED.at(
+            span, f"expected `=`, found `{span.text}`", help="write `=`", fix=Fix("write `=`", (Edit(span, "="),))
+        )
     if "`=>`" in expected and span.text in (":", "->", "="):
-        return codes.EXPECTED.at(span, f"expected `=>`, found `{span.text}`", help="write `=>`", fix=Fix("write `=>`", (Edit(span, "=>"),)))
+        return codes.EXPECTED.at(
+            span, f"expected `=>`, found `{span.text}`", help="write `=>`", fix=Fix("write `=>`", (Edit(span, "=>"),))
+        )
     if span.text in ("<", "<=", ">", ">=", "==", "!=", "in") and "`and`" in expected:
-        return codes.CHAINED.at(span, "comparisons can't be chained", help="join two of them with `and`: `a < b and b < c`")
+        return codes.CHAINED.at(
+            span, "comparisons can't be chained", help="join two of them with `and`: `a < b and b < c`"
+        )
     if len(expected) == 1 and expected[0].startswith("`"):
         return codes.EXPECTED.at(
             span, f"expected {expected[0]}, found `{_short(span.text)}`", help=f"put {expected[0]} before it", fix=None
@@ -147,11 +169,18 @@ def _unexpected(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> 
             return codes.STRAY.at(span, f"this `{span.text}` closes nothing", help="remove it")
         if wanted[opening.text] != span.text:
             return codes.UNCLOSED.at(
-                opening, f"this `{opening.text}` is never closed", labels=(Label(span, f"`{wanted[opening.text]}` is wanted before this"),)
+                opening,
+                f"this `{opening.text}` is never closed",
+                labels=(Label(span, f"`{wanted[opening.text]}` is wanted before this"),),
             )
     reserved = "a name" in expected and _WORD.fullmatch(span.text)
     if reserved:
-        return codes.EXPECTED.at(span, f"`{span.text}` can't be a name here", label="it is a word of the language", help="call it something else")
+        return codes.EXPECTED.at(
+            span,
+            f"`{span.text}` can't be a name here",
+            label="it is a word of the language",
+            help="call it something else",
+        )
     return codes.EXPECTED.at(span, f"`{_short(span.text)}` was not expected here", help=_expectation(expected))
 
 
@@ -160,7 +189,9 @@ def _unfinished(source: Source, piece: tuple[int, int], expected: Sequence[str])
     opening = _innermost(source, piece[0], piece[1])
     if opening is not None:
         return codes.UNCLOSED.at(opening, f"this `{opening.text}` is never closed", label="opened here")
-    return codes.EXPECTED.at(source.span(max(piece[0], end - 1), end), "the declaration ends too early", help=_expectation(expected))
+    return codes.EXPECTED.at(
+        source.span(max(piece[0], end - 1), end), "the declaration ends too early", help=_expectation(expected)
+    )
 
 
 def _innermost(source: Source, start: int, end: int) -> Span | None:
@@ -189,5 +220,5 @@ def _expectation(expected: Sequence[str]) -> str:
 
 
 def _short(text: str) -> str:
-    line = text.split("\n")[0]
+    line = text.split("\n", maxsplit=1)[0]
     return line if len(line) <= 30 else line[:29] + "…"

@@ -129,10 +129,7 @@ _SPELLING = {
     "COLON": "`:`", "DOTDOT": "`..`", "DOT": "`.`", "QUESTION": "`?`", "ARROW": "`->`", "FATARROW": "`=>`",
     "EQUALS": "`==`", "EQUAL": "`=`", "UNEQUAL": "`!=`", "LESS": "`<`", "LESS_EQUAL": "`<=`", "MORE": "`>`",
     "MORE_EQUAL": "`>=`", "PLUS": "`+`", "MINUS": "`-`", "STAR": "`*`", "SLASH": "`/`", "PERCENT": "`%`",
-    **{word.upper(): f"`{word}`" for word in (
-        "language use backend model record contract role recipe expose budget ask fanout cascade repeat choose run let "
-        "return for in up to times when otherwise if else or and not true false none"
-    ).split()},
+    **{word.upper(): f"`{word}`" for word in ["language", "use", "backend", "model", "record", "contract", "role", "recipe", "expose", "budget", "ask", "fanout", "cascade", "repeat", "choose", "run", "let", "return", "for", "in", "up", "to", "times", "when", "otherwise", "if", "else", "or", "and", "not", "true", "false", "none"]},
 }  # fmt: skip
 
 

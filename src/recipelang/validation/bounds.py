@@ -20,7 +20,8 @@ from recipelang.ir.sizing import (
     MESSAGE_TOKENS,
     REPAIR_BYTES,
 )
-from recipelang.ir.template import Section, Slot, Template, Words as TemplateWords
+from recipelang.ir.template import Section, Slot, Template
+from recipelang.ir.template import Words as TemplateWords
 from recipelang.ir.types import AnswerType, RecordType
 from recipelang.validation.evaluating import Environment, evaluate, listed, member, of_type
 from recipelang.validation.values import (
@@ -68,7 +69,9 @@ class Prover:
     """Proves bounds in one plan. A recipe with the same abstract arguments is looked at once."""
 
     plan: ir.Plan
-    proved: dict[tuple[str, tuple[tuple[str, Abstract], ...]], tuple[Certificate, Abstract]] = field(default_factory=dict)
+    proved: dict[tuple[str, tuple[tuple[str, Abstract], ...]], tuple[Certificate, Abstract]] = field(
+        default_factory=dict
+    )
     unpriced: set[str] = field(default_factory=set)
 
     def alone(self, name: str) -> Certificate:
@@ -136,7 +139,9 @@ class Prover:
         use = _scaled(once, attempts)
         waiting = MAX_RETRY_DELAY * step.retries
         bound = replace(use.bound, seconds=use.bound.seconds + waiting, parallel=once.bound.parallel)
-        return replace(use, bound=bound, how=f"(1 + {step.retries} {_plural(step.retries, 'retry', 'retries')}) × {once.how}")
+        return replace(
+            use, bound=bound, how=f"(1 + {step.retries} {_plural(step.retries, 'retry', 'retries')}) × {once.how}"
+        )
 
     def _fanout(self, step: ir.Fanout, known: Environment) -> Use:
         over = _items(evaluate(step.over, known, self.plan))
@@ -147,19 +152,30 @@ class Prover:
         ]
         total = _together(branches)
         inner = max((use.bound.parallel for use in branches), default=0)
-        seconds = max((use.bound.seconds / max(1, times) for use, (_, times) in zip(branches, _shares(over, count, step), strict=True)), default=0.0)
+        seconds = max(
+            (
+                use.bound.seconds / max(1, times)
+                for use, (_, times) in zip(branches, _shares(over, count, step), strict=True)
+            ),
+            default=0.0,
+        )
         at_once = count if step.parallel is None else min(count, _high(evaluate(step.parallel, known, self.plan)))
         waves = math.ceil(count / at_once) if at_once else 0
         bound = replace(total.bound, parallel=int(at_once) * inner, seconds=waves * seconds)
         item = reduce(join, (use.value for use in branches)) if branches else Other()
         low = 0 if step.quorum is None else 1
         value = Items(low, count, item)
-        many = f"{count:g} × {_callee(step.call)}" if over.exact is not None else f"up to {count:g} × {_callee(step.call)}"
+        many = (
+            f"{count:g} × {_callee(step.call)}" if over.exact is not None else f"up to {count:g} × {_callee(step.call)}"
+        )
         return Use(bound, value, 0.0, many, branches[0].inner if branches else ())
 
     def _cascade(self, step: ir.Cascade, known: Environment) -> Use:
         over = _items(evaluate(step.over, known, self.plan))
-        tries = [_scaled(self._call(step.call, {**known, step.variable: item}), times) for item, times in _shares(over, over.high, None)]
+        tries = [
+            _scaled(self._call(step.call, {**known, step.variable: item}), times)
+            for item, times in _shares(over, over.high, None)
+        ]
         total = _together(tries)
         parallel = max((use.bound.parallel for use in tries), default=0)
         value = reduce(join, (use.value for use in tries)) if tries else Other()
@@ -227,7 +243,9 @@ class Prover:
     def _role(self, call: ir.RoleCall, given: dict[str, Abstract], known: Environment, repairs: bool) -> Use:
         role = self.plan.roles[call.role]
         model = evaluate(call.model, known, self.plan)
-        tokens = role.max_tokens if call.max_tokens is None else _count(_high(evaluate(call.max_tokens, known, self.plan)))
+        tokens = (
+            role.max_tokens if call.max_tokens is None else _count(_high(evaluate(call.max_tokens, known, self.plan)))
+        )
         prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS, 1 if role.conversation else 0)
         for template in (role.system, role.prompt):
             prompt += _template_size(template or (), given)
@@ -386,7 +404,9 @@ def _shown(value: Abstract) -> Linear:
         case Items(high=high, item=item):
             return _shown(item).times(0 if math.isinf(high) else high)
         case Fields(fields, size):
-            inside = Linear(size) if size is not None else reduce(Linear.__add__, (_shown(v) for _, v in fields), Linear())
+            inside = (
+                Linear(size) if size is not None else reduce(Linear.__add__, (_shown(v) for _, v in fields), Linear())
+            )
             return inside + Linear(FENCE_BYTES)
         case _:
             return Linear(SCALAR_BYTES)

@@ -40,7 +40,9 @@ def breaches(certificate: Certificate, budget: Budget) -> list[Breach]:
 def _calls(certificate: Certificate, budget: Budget) -> Breach | None:
     if budget.calls is None or certificate.total.calls <= budget.calls:
         return None
-    lines = _sum(certificate.steps, lambda bound: f"{bound.calls}", f"{certificate.total.calls} calls, budget {budget.calls}")
+    lines = _sum(
+        certificate.steps, lambda bound: f"{bound.calls}", f"{certificate.total.calls} calls, budget {budget.calls}"
+    )
     help = "give the lists a smaller greatest length, take fewer samples, retries or repairs, or raise `calls`"
     return Breach("calls", _many(budget.calls, "call"), _many(certificate.total.calls, "call"), lines, help)
 
@@ -59,7 +61,13 @@ def _tokens(certificate: Certificate, budget: Budget) -> Breach | None:
         lambda bound: f"{tokens_of(bound, budget.request)}",
         f"{worst} tokens for a request of {budget.request} bytes, budget {budget.tokens}",
     )
-    return Breach("tokens", f"{budget.tokens} tokens", f"{worst} tokens", lines, "lower `max_tokens` of the roles, ask fewer models, or raise `tokens`")
+    return Breach(
+        "tokens",
+        f"{budget.tokens} tokens",
+        f"{worst} tokens",
+        lines,
+        "lower `max_tokens` of the roles, ask fewer models, or raise `tokens`",
+    )
 
 
 def _cost(certificate: Certificate, budget: Budget) -> Breach | None:
@@ -69,7 +77,14 @@ def _cost(certificate: Certificate, budget: Budget) -> Breach | None:
         names = ", ".join(f"`{name}`" if name != "any model" else name for name in certificate.unpriced)
         if certificate.unpriced == ("any model",):
             return None  # nothing is declared yet: the budget is held against the models of each entry
-        return Breach("cost", f"${budget.cost:g}", "", (f"no price: {names}",), "give it `price = { input = $..., output = $... }`", True)
+        return Breach(
+            "cost",
+            f"${budget.cost:g}",
+            "",
+            (f"no price: {names}",),
+            "give it `price = { input = $..., output = $... }`",
+            True,
+        )
     worst = certificate.total.cost.at(budget.request)
     if worst <= budget.cost + 1e-9:
         return None
@@ -77,8 +92,16 @@ def _cost(certificate: Certificate, budget: Budget) -> Breach | None:
     def shown(bound: Bound) -> str:
         return "?" if bound.cost is None else f"${bound.cost.at(budget.request):.4f}"
 
-    lines = _sum(certificate.steps, shown, f"${worst:.4f} for a request of {budget.request} bytes, budget ${budget.cost:g}")
-    return Breach("cost", f"${budget.cost:g}", f"${worst:.4f}", lines, "lower `max_tokens`, ask cheaper or fewer models, or raise `cost`")
+    lines = _sum(
+        certificate.steps, shown, f"${worst:.4f} for a request of {budget.request} bytes, budget ${budget.cost:g}"
+    )
+    return Breach(
+        "cost",
+        f"${budget.cost:g}",
+        f"${worst:.4f}",
+        lines,
+        "lower `max_tokens`, ask cheaper or fewer models, or raise `cost`",
+    )
 
 
 def _time(certificate: Certificate, budget: Budget) -> Breach | None:
@@ -88,7 +111,13 @@ def _time(certificate: Certificate, budget: Budget) -> Breach | None:
     path = tuple(by_name[name] for name in certificate.critical_path if name in by_name)
     total = f"{certificate.total.seconds:g}s along the critical path, budget {budget.time:g}s"
     lines = _sum(path, lambda bound: f"{bound.seconds:g}s", total)
-    return Breach("time", f"{budget.time:g}s", f"{certificate.total.seconds:g}s", lines, "shorten the timeouts on this path, or raise `time`")
+    return Breach(
+        "time",
+        f"{budget.time:g}s",
+        f"{certificate.total.seconds:g}s",
+        lines,
+        "shorten the timeouts on this path, or raise `time`",
+    )
 
 
 def _parallel(certificate: Certificate, budget: Budget) -> Breach | None:
@@ -98,7 +127,13 @@ def _parallel(certificate: Certificate, budget: Budget) -> Breach | None:
     at_once = tuple(by_name[name] for name in certificate.parallel_steps if name in by_name)
     total = f"{certificate.total.parallel} calls at once, budget {budget.parallel}"
     lines = _sum(at_once, lambda bound: f"{bound.parallel}", total)
-    return Breach("parallel", f"{budget.parallel} at once", f"{certificate.total.parallel} calls at once", lines, "give the fan-out a `parallel`, or raise that of the budget")
+    return Breach(
+        "parallel",
+        f"{budget.parallel} at once",
+        f"{certificate.total.parallel} calls at once",
+        lines,
+        "give the fan-out a `parallel`, or raise that of the budget",
+    )
 
 
 def _sum(steps: tuple[StepBound, ...], shown: Callable[[Bound], str], total: str) -> tuple[str, ...]:

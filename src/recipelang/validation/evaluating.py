@@ -39,7 +39,13 @@ from recipelang.validation.values import (
 )
 
 Environment = Mapping[str, Abstract]
-REQUEST = Fields((("text", Words(Linear(0, 1))), ("format", Contracts(1)), *((n, Number(0)) for n in ("tokens", "turns", "images", "tools"))))
+REQUEST = Fields(
+    (
+        ("text", Words(Linear(0, 1))),
+        ("format", Contracts(1)),
+        *((n, Number(0)) for n in ("tokens", "turns", "images", "tools")),
+    )
+)
 METADATA = Words(Linear(0, 1))
 
 
@@ -201,7 +207,9 @@ def _apply(expression: ir.ApplyExpression, known: Environment, plan: Plan) -> Ab
     subject = given.get("xs", given.get("models"))
     xs = evaluate(subject, known, plan) if subject is not None else None
     match expression.function, xs:
-        case "first" | "last" | "best" | "worst" | "majority" | "weighted_vote" | "cheapest" | "strongest", Items(item=item):
+        case "first" | "last" | "best" | "worst" | "majority" | "weighted_vote" | "cheapest" | "strongest", Items(
+            item=item
+        ):
             return item
         case "sort", Items():
             return Items(xs.low, xs.high, xs.item)
@@ -222,7 +230,9 @@ def _apply(expression: ir.ApplyExpression, known: Environment, plan: Plan) -> Ab
             return of_type(expression.type, plan)
 
 
-def _shortened(expression: ir.ApplyExpression, given: dict[str, ir.Expression], xs: Items, known: Environment, plan: Plan) -> Abstract:
+def _shortened(
+    expression: ir.ApplyExpression, given: dict[str, ir.Expression], xs: Items, known: Environment, plan: Plan
+) -> Abstract:
     n = evaluate(given["n"], known, plan)
     most = n.high if isinstance(n, Number) else math.inf
     if xs.exact is not None and expression.function == "take" and isinstance(n, Number) and n.low == n.high:
@@ -246,7 +256,10 @@ def _number(expression: ir.ApplyExpression, known: Environment, plan: Plan) -> A
         case "ceil" | "floor" | "round":
             up = math.ceil if expression.function != "floor" else math.floor
             down = math.floor if expression.function != "ceil" else math.ceil
-            return Number(first.low if math.isinf(first.low) else down(first.low), first.high if math.isinf(first.high) else up(first.high))
+            return Number(
+                first.low if math.isinf(first.low) else down(first.low),
+                first.high if math.isinf(first.high) else up(first.high),
+            )
         case "clamp" if len(numbers) == 1:
             return Number(0, 1)
         case "clamp" if len(numbers) == 3:

@@ -56,7 +56,9 @@ def _recipe_faults(recipe: ir.Recipe, plan: ir.Plan) -> list[PlanFault]:
 
     faults: list[PlanFault] = []
     names = [step.name for step in recipe.steps]
-    faults += [PlanFault(recipe.name, f"two steps are called `{n}`") for n in sorted({n for n in names if names.count(n) > 1})]
+    faults += [
+        PlanFault(recipe.name, f"two steps are called `{n}`") for n in sorted({n for n in names if names.count(n) > 1})
+    ]
     if names.count("return") != 1:
         faults.append(PlanFault(recipe.name, "a recipe has exactly one `return`"))
     fed = {parameter.name for parameter in recipe.parameters} | {"request"} | set(names) - {"return"}

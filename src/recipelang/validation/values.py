@@ -78,7 +78,9 @@ def join(one: Abstract, other: Abstract) -> Abstract:
         case Words(size), Words(size2):
             return Words(size.join(size2))
         case Answers(), Answers():
-            return Answers(max(one.size, other.size), max(one.max_tokens, other.max_tokens), _either(one.models, other.models))
+            return Answers(
+                max(one.size, other.size), max(one.max_tokens, other.max_tokens), _either(one.models, other.models)
+            )
         case Models(names), Models(names2):
             return Models(_either(names, names2))
         case Contracts(repair), Contracts(repair2):

@@ -21,7 +21,9 @@ UNKNOWN_PRICE = Code(
     "A budget of money holds only where every model that may be asked has a price.",
     LAB + 'model small { backend = lab, id = "a" }\n' + SOLVER + "recipe r() -> answer {\n  budget { cost = $1 }\n"
     "  ask a = solver(model = small)\n  return a\n}\n",
-    LAB + 'model small { backend = lab, id = "a", price = { input = $1, output = $1 } }\n' + SOLVER
+    LAB
+    + 'model small { backend = lab, id = "a", price = { input = $1, output = $1 } }\n'
+    + SOLVER
     + "recipe r() -> answer {\n  budget { cost = $1 }\n  ask a = solver(model = small)\n  return a\n}\n",
 )
 STEP_CIRCLE = Code(

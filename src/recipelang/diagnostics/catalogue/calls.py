@@ -9,8 +9,8 @@ ARGUMENTS = Code(
     "E0401",
     "wrong arguments",
     "A call gives each parameter without a default one value, and nothing besides; those without a name come first.",
-    "role grader(text: text) { prompt = \"{{ text }}\" }\n" + recipe("ask a = grader(model = m)", "return a"),
-    "role grader(text: text) { prompt = \"{{ text }}\" }\n" + recipe('ask a = grader("x", model = m)', "return a"),
+    'role grader(text: text) { prompt = "{{ text }}" }\n' + recipe("ask a = grader(model = m)", "return a"),
+    'role grader(text: text) { prompt = "{{ text }}" }\n' + recipe('ask a = grader("x", model = m)', "return a"),
 )
 NO_MODEL = Code(
     "E0402",

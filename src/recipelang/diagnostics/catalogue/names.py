@@ -27,7 +27,7 @@ AMBIGUOUS = Code(
     "this file always comes first.",
     'use "./one.recipe"\nuse "./two.recipe"\n'
     "recipe r(m: model) -> answer {\n  ask a = shared(model = m)\n  return a\n}\n",
-    'use "./one.recipe"\n' "recipe r(m: model) -> answer {\n  ask a = shared(model = m)\n  return a\n}\n",
+    'use "./one.recipe"\nrecipe r(m: model) -> answer {\n  ask a = shared(model = m)\n  return a\n}\n',
 )
 NOT_HERE = Code(
     "E0204",

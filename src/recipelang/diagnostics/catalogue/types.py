@@ -5,7 +5,7 @@ from __future__ import annotations
 from recipelang.diagnostics.catalogue.samples import ASK, FAN, PANEL, recipe
 from recipelang.diagnostics.diagnostic import Code
 
-JUDGE = "record grade { score: score }\nrole judge(text: text) -> grade { prompt = \"{{ text }}\" }\n"
+JUDGE = 'record grade { score: score }\nrole judge(text: text) -> grade { prompt = "{{ text }}" }\n'
 
 MISMATCH = Code(
     "E0301",
@@ -34,14 +34,22 @@ OUT_OF_RANGE = Code(
     "E0304",
     "number out of range",
     "A number must lie within the bounds of the type that is wanted.",
-    recipe(FAN + " { samples = 0 }", "return first(xs) if size(xs) > 0 else fail_safe", parameters=PANEL + ", fail_safe: answer"),
-    recipe(FAN + " { samples = 2 }", "return first(xs) if size(xs) > 0 else fail_safe", parameters=PANEL + ", fail_safe: answer"),
+    recipe(
+        FAN + " { samples = 0 }",
+        "return first(xs) if size(xs) > 0 else fail_safe",
+        parameters=PANEL + ", fail_safe: answer",
+    ),
+    recipe(
+        FAN + " { samples = 2 }",
+        "return first(xs) if size(xs) > 0 else fail_safe",
+        parameters=PANEL + ", fail_safe: answer",
+    ),
 )
 MIXED_LIST = Code(
     "E0305",
     "list of different types",
     "The items of a list have one type.",
-    recipe(ASK, "let xs = [1, \"two\"]", "return a if size(xs) > 1 else a"),
+    recipe(ASK, 'let xs = [1, "two"]', "return a if size(xs) > 1 else a"),
     recipe(ASK, "let xs = [1, 2]", "return a if size(xs) > 1 else a"),
 )
 MISSING_FIELD = Code(
