@@ -1,9 +1,10 @@
-"""The JSON Schema of a record: what a model that returns one is held to."""
+"""JSON Schemas: that of a record, and the validator that holds an answer to one."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from recipelang.ir.types import (
     BoolType,
@@ -17,6 +18,9 @@ from recipelang.ir.types import (
     TextType,
     Type,
 )
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Validator
 
 
 def schema_text(record: RecordType) -> str:
@@ -70,3 +74,20 @@ def _schema(type: Type) -> dict[str, Any]:
 
 def _given(**bounds: int | None) -> dict[str, int]:
     return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+class BadSchema(ValueError):
+    """The text is no JSON Schema that answers can be held to."""
+
+
+@lru_cache(maxsize=256)
+def schema_validator(schema: str) -> Validator:
+    """The validator for a schema, given as JSON text; it fetches nothing, and its patterns run in linear time."""
+    import jsonschema_rs  # deferred: start-up cost, and few recipes have a schema
+
+    try:
+        document = json.loads(schema)
+        jsonschema_rs.meta.validate(document)
+        return jsonschema_rs.validator_for(document, offline=True, pattern_options=jsonschema_rs.RegexOptions())
+    except Exception as error:
+        raise BadSchema(str(error).split("\n", maxsplit=1)[0]) from error

@@ -98,13 +98,13 @@ class PreparedRoleCall:
     async def _record(self, exchange: Exchange, messages: Messages, schema: str) -> Value:
         prompter = exchange.frame.execution.prompter
         reply = await exchange.send(messages)
-        found = parse_record(schema, reply.text)
+        found = parse_record(schema, reply.text, exchange.shown)
         for _ in range(self.role.repair):
             if found.problem is None:
                 break
             _say_repair(exchange, found.problem)
-            reply = await exchange.send(prompter.repair(messages, reply.text, found.problem, exchange.seed))
-            found = parse_record(schema, reply.text)
+            reply = await exchange.send(prompter.repair(messages, reply.text, found.problem, "", exchange.shown))
+            found = parse_record(schema, reply.text, exchange.shown)
         if found.problem is None:
             return found.value
         raise RunFailure(
@@ -180,7 +180,7 @@ async def _mended(exchange: Exchange, messages: Messages, contract: Contract, an
     prompter = exchange.frame.execution.prompter
     for _ in range(contract.repair):
         _say_repair(exchange, problem)
-        reply = await exchange.send(prompter.repair(messages, answer.text, problem, exchange.seed))
+        reply = await exchange.send(prompter.repair(messages, answer.text, problem, contract.hint, exchange.shown))
         answer, trouble = _held_to(contract, exchange, answer.role, reply)
         if trouble is None:
             return answer

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from recipelang.ir.plan import Model
-from recipelang.ir.sizing import MAX_RETRY_DELAY
+from recipelang.ir.sizing import BYTES_PER_TOKEN, MAX_RETRY_DELAY
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame
 from recipelang.runtime.ledger import Refused, Reservation
@@ -46,6 +46,11 @@ class Exchange:
     reported: bool = True
     cost: float | None = 0.0
     latency: float = 0.0
+
+    @property
+    def shown(self) -> int:
+        """How many bytes of its answer another prompt shows."""
+        return BYTES_PER_TOKEN * self.max_tokens
 
     def in_time(self) -> anyio.CancelScope:
         """The scope that ends the exchange at its deadline; raises where that is past already."""
@@ -121,7 +126,9 @@ class Exchange:
 
     def _reserve(self, call: ModelCall) -> Reservation:
         try:
-            return self.frame.account.reserve(call.model, prompt_bound(call.messages), call.max_tokens)
+            return self.frame.account.reserve(
+                call.model, prompt_bound(call.messages, call.tools, call.schema), call.max_tokens
+            )
         except Refused as refused:
             raise self._refused(RunFailureKind.BUDGET, f"not called: {refused}") from refused
 

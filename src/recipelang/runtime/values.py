@@ -162,12 +162,17 @@ def to_json(value: Value) -> Json:
 
 
 def from_json(value: Json, limit: int | None = None) -> Value:
-    """A JSON value as a value of the language. Whole numbers become integers, however they were spelled."""
+    """A JSON value that a model said as a value of the language, of which prompts show at most `limit` bytes each.
+
+    Whole numbers become integers, however they were spelled.
+    """
     match value:
         case dict():
             return RecordValue({name: from_json(item, limit) for name, item in value.items()}, limit)
         case list():
             return tuple(from_json(item, limit) for item in value)
+        case str() if limit is not None:
+            return Said.of(value, limit)
         case float() if value.is_integer() and abs(value) <= _EXACT:
             return int(value)
         case _:

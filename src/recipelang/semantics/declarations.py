@@ -10,7 +10,8 @@ from recipelang.diagnostics import Label, Report
 from recipelang.diagnostics.catalogue import calls, modules, names, types, warnings
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.ir import plan as ir
-from recipelang.ir.schema import has_schema, schema_text
+from recipelang.ir.patterns import BadPattern, compiled_pattern
+from recipelang.ir.schema import BadSchema, has_schema, schema_text, schema_validator
 from recipelang.ir.sizing import DEFAULT_MAX_TOKENS
 from recipelang.ir.types import (
     AnswerType,
@@ -56,7 +57,6 @@ CALL_SETTINGS = ("model", "temperature", "max_tokens", "contract")
 """What may be set at a role's call besides its parameters, which therefore can't have these names."""
 RESERVED_VALUES = ("request", "it", "tried", "fail")
 MAX_REPAIRS = 3
-MAX_CODE_POINTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,21 +379,14 @@ class Declarer:
                 return None
 
     def _check_pattern(self, text: nodes.Text) -> None:
-        import re2  # deferred: start-up cost, and few files have a pattern
-
-        options = re2.Options()
-        options.log_errors = False
         try:
-            if len(text.value) > MAX_CODE_POINTS:
-                raise re2.error(f"longer than {MAX_CODE_POINTS} characters")
-            re2.compile(text.value, options)
-        except re2.error as error:
-            reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error.args[0])
+            compiled_pattern(text.value)
+        except BadPattern as problem:
             self.report(
                 types.BAD_PATTERN.at(
                     text.span,
                     "this pattern is not understood",
-                    label=reason,
+                    label=str(problem),
                     help="patterns are RE2's, which run in linear time on any text: no look-around, no back-references",
                 )
             )
@@ -438,19 +431,18 @@ class Declarer:
         except ValueError as problem:
             self.report(types.NO_SCHEMA.at(path.span, "this file is not JSON", label=str(problem)))
             return None
-        import jsonschema_rs  # deferred: start-up cost
-
-        try:
-            jsonschema_rs.meta.validate(schema)
-        except Exception as problem:  # the library raises several unrelated classes
-            self.report(types.NO_SCHEMA.at(path.span, "this is not a JSON Schema", label=str(problem).split("\n")[0]))
-            return None
         if _refers_elsewhere(schema):
             self.report(
                 types.NO_SCHEMA.at(path.span, "a schema may only refer to itself", label="it has a remote `$ref`")
             )
             return None
-        return json.dumps(schema, ensure_ascii=False)
+        canonical = json.dumps(schema, ensure_ascii=False)
+        try:
+            schema_validator(canonical)
+        except BadSchema as problem:
+            self.report(types.NO_SCHEMA.at(path.span, "this is not a JSON Schema", label=str(problem)))
+            return None
+        return canonical
 
     # ---------------------------------------------------------------- roles
 

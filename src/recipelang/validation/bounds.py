@@ -39,6 +39,8 @@ from recipelang.validation.values import (
 
 SCALAR_BYTES = 40
 """A number, a bool or a case of an enum in a prompt, at most."""
+HEADING_BYTES = 24
+"""What stands before an item of a list, or around the name of a record's field, at most."""
 MAX_UNROLLED = 10_000
 
 
@@ -249,22 +251,24 @@ class Prover:
         prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS, 1 if role.conversation else 0)
         for template in (role.system, role.prompt):
             prompt += _template_size(template or (), given)
+        if role.schema is not None:
+            prompt += Linear(len(role.schema.encode()))
         again = role.repair if role.schema is not None else self._repairs(call, role, known) if repairs else 0
         models = model if isinstance(model, Models) else Models(None)
         use = self._calls(prompt, tokens, models, 1, again, answering=False)
         how = _callee(call) if not again else f"({_callee(call)} + {again} {_plural(again, 'repair', 'repairs')})"
-        return replace(use, value=self._answer(role, models), how=how)
+        return replace(use, value=self._answer(role, tokens, models), how=how)
 
     def _repairs(self, call: ir.RoleCall, role: ir.Role, known: Environment) -> int:
         expression = call.contract if call.contract is not None else role.contract
         contract = evaluate(expression, known, self.plan) if expression is not None else None
         return contract.repair if isinstance(contract, Contracts) else 0
 
-    def _answer(self, role: ir.Role, models: Models) -> Abstract:
-        size = BYTES_PER_TOKEN * role.max_tokens
+    def _answer(self, role: ir.Role, tokens: int, models: Models) -> Abstract:
+        size = BYTES_PER_TOKEN * tokens
         match role.returns:
             case AnswerType():
-                return Answers(size, role.max_tokens, models.names)
+                return Answers(size, tokens, models.names)
             case RecordType() as record:
                 shape = of_type(record, self.plan)
                 return Fields(shape.fields if isinstance(shape, Fields) else (), size)
@@ -400,16 +404,20 @@ def _shown(value: Abstract) -> Linear:
         case Words(size):
             return size + Linear(FENCE_BYTES)
         case Items(exact=exact) if exact is not None:
-            return reduce(Linear.__add__, (_shown(item) for item in exact), Linear())
+            return reduce(Linear.__add__, (_numbered(item) for item in exact), Linear(SCALAR_BYTES))
         case Items(high=high, item=item):
-            return _shown(item).times(0 if math.isinf(high) else high)
-        case Fields(fields, size):
-            inside = (
-                Linear(size) if size is not None else reduce(Linear.__add__, (_shown(v) for _, v in fields), Linear())
-            )
-            return inside + Linear(FENCE_BYTES)
+            return _numbered(item).times(0 if math.isinf(high) else high) + Linear(SCALAR_BYTES)
+        case Fields(size=int(size)):
+            return Linear(size + FENCE_BYTES)
+        case Fields(fields):
+            named = (_shown(inside) + Linear(len(name.encode()) + HEADING_BYTES) for name, inside in fields)
+            return reduce(Linear.__add__, named, Linear(SCALAR_BYTES))
         case _:
             return Linear(SCALAR_BYTES)
+
+
+def _numbered(item: Abstract) -> Linear:
+    return _shown(item) + Linear(HEADING_BYTES)
 
 
 def _shares(over: Items, count: float, step: ir.Fanout | None) -> list[tuple[Abstract, int]]:

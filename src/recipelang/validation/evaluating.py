@@ -14,6 +14,7 @@ from recipelang.ir.types import (
     AnswerType,
     ContractType,
     DurationType,
+    EnumType,
     FloatType,
     IntType,
     ListType,
@@ -65,6 +66,8 @@ def of_type(type: Type, plan: Plan) -> Abstract:
             return Number(0, 1)
         case TextType():
             return Words(Linear(BYTES_PER_TOKEN * largest_answer(plan), 1))
+        case EnumType(cases):
+            return Words(Linear(max((len(case.encode()) for case in cases), default=0)))
         case AnswerType():
             tokens = largest_answer(plan)
             return Answers(BYTES_PER_TOKEN * tokens, tokens, None)

@@ -1,0 +1,46 @@
+"""Models that are started on this machine when they are first called; knows nothing of how that is done."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from recipelang.backends.openai import OpenAIBackend
+from recipelang.backends.transport import HttpClient
+from recipelang.runtime.ports import Delta, ModelCall, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a started model is reached, and the key that its server wants."""
+
+    url: str
+    key: str | None = None
+
+
+class Endpoints(Protocol):
+    """Starts models on demand."""
+
+    async def endpoint(self, model: str) -> Endpoint:
+        """Where the model of that id is reached, started where it was not; raises `BackendError`."""
+        ...
+
+
+class LocalBackend:
+    """Speaks to each model where `endpoints` says that it is."""
+
+    def __init__(self, endpoints: Endpoints, client: HttpClient) -> None:
+        self._endpoints = endpoints
+        self._client = client
+
+    async def complete(self, call: ModelCall) -> Reply:
+        return await (await self._reached(call)).complete(call)
+
+    async def stream(self, call: ModelCall) -> AsyncIterator[Delta]:
+        async for delta in (await self._reached(call)).stream(call):
+            yield delta
+
+    async def _reached(self, call: ModelCall) -> OpenAIBackend:
+        endpoint = await self._endpoints.endpoint(call.model.id)
+        return OpenAIBackend(endpoint.url, endpoint.key, self._client)

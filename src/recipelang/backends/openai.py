@@ -1,0 +1,101 @@
+"""Any endpoint that speaks OpenAI's chat completions: vLLM, llama.cpp, SGLang, Ollama and most providers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from recipelang.backends.refusals import refusal
+from recipelang.backends.replies import garbage, parsed, reply_of
+from recipelang.backends.streaming import Assembly, events_of
+from recipelang.backends.transport import HttpClient, Response, body_of, limited, posted
+from recipelang.runtime.ports import BackendError, Delta, ModelCall, Reply
+from recipelang.runtime.trace import messages_as_json
+
+TOP_LOGPROBS = 2
+"""Alternatives asked for at each token: the chosen one and its runner-up."""
+
+
+class OpenAIBackend:
+    """One endpoint; `url` is what stands before `/chat/completions`. The client stays the caller's to close."""
+
+    def __init__(self, url: str, key: str | None, client: HttpClient) -> None:
+        self._url = f"{url.rstrip('/')}/chat/completions"
+        self._key = key
+        self._client = client
+        self._limited_by: dict[str, str] = {}  # by model: how it wants the limit on completion tokens spelled
+
+    async def complete(self, call: ModelCall) -> Reply:
+        async with self._answered(call, stream=False) as response:
+            return reply_of(parsed(await body_of(response)))
+
+    async def stream(self, call: ModelCall) -> AsyncIterator[Delta]:
+        async with self._answered(call, stream=True) as response:
+            if "text/event-stream" not in response.headers.get("content-type", ""):
+                parsed(await body_of(response))
+                raise garbage("it is no stream of events")
+            assembly = Assembly()
+            async for event in events_of(limited(response)):
+                text = assembly.add(event)
+                if text:
+                    yield Delta(text)
+            yield Delta(reply=assembly.reply())
+
+    @asynccontextmanager
+    async def _answered(self, call: ModelCall, *, stream: bool) -> AsyncIterator[Response]:
+        """The response to a call, once it is 200; raises `BackendError`."""
+        for spelling in self._spellings(call.model.id):
+            content = json.dumps(_payload(call, stream, spelling)).encode()
+            async with posted(self._client, self._url, content, self._headers()) as response:
+                if response.status_code == 200:
+                    yield response
+                    return
+                error = refusal(response.status_code, response.headers, await body_of(response))
+            if spelling == _LATER or not _wants_later_spelling(error):
+                raise self._kept_secret(error)
+            self._limited_by[call.model.id] = _LATER
+
+    def _spellings(self, model: str) -> tuple[str, ...]:
+        return (self._limited_by[model],) if model in self._limited_by else (_FIRST, _LATER)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+        return headers if self._key is None else {**headers, "authorization": f"Bearer {self._key}"}
+
+    def _kept_secret(self, error: BackendError) -> BackendError:
+        if self._key:
+            error.message = error.message.replace(self._key, "***")
+        return error
+
+
+_FIRST, _LATER = "max_tokens", "max_completion_tokens"
+
+
+def _wants_later_spelling(error: BackendError) -> bool:
+    """OpenAI's newer models refuse `max_tokens` and name what they want instead; every other server takes it."""
+    return error.status == 400 and _LATER in error.message
+
+
+def _payload(call: ModelCall, stream: bool, spelling: str) -> Mapping[str, Any]:
+    """The body of the request; what the call leaves open is left to the server."""
+    payload: dict[str, Any] = {
+        "model": call.model.id,
+        "messages": messages_as_json(call.messages),
+        spelling: call.max_tokens,
+    }
+    if call.temperature is not None:
+        payload["temperature"] = call.temperature
+    if call.seed is not None:
+        payload["seed"] = call.seed
+    if call.logprobs:
+        payload |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+    if call.schema is not None:
+        schema = {"name": "answer", "strict": True, "schema": json.loads(call.schema)}
+        payload["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if call.tools:
+        payload["tools"] = list(call.tools)
+    if stream:
+        payload |= {"stream": True, "stream_options": {"include_usage": True}}
+    return payload

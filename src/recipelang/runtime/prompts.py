@@ -1,0 +1,210 @@
+"""From a role and its arguments to the messages of a call: what was said is fenced off, unnamed and cut to its size."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from recipelang.ir.plan import Plan, Role
+from recipelang.ir.sizing import CALL_TOKENS, MESSAGE_TOKENS, REPAIR_BYTES
+from recipelang.ir.template import Section, Slot, Template, Words
+from recipelang.runtime.members import Members, shown_bytes, text_of
+from recipelang.runtime.operators import is_there
+from recipelang.runtime.values import (
+    Answer,
+    Authored,
+    Json,
+    Message,
+    RecordValue,
+    Request,
+    Said,
+    Value,
+    byte_length,
+    encodable,
+    to_json,
+)
+
+CUT = "\n[cut here: the rest is left out]"
+NOTHING = "(none)"
+_SYSTEM = ("system", "developer")
+_REPAIR = (
+    "That answer can't be used: {problem}\n\nGive the whole answer again in the form that is asked for,"
+    " without a word about the correction."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Quotation:
+    """Text that is not the author's; the fence around it is chosen when all quotations of a call are known."""
+
+    text: str
+
+
+_Piece = str | _Quotation
+
+
+class Prompter:
+    """Writes the messages of the role calls of one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._members = Members(plan)
+
+    def messages(self, role: Role, arguments: Mapping[str, Value], request: Request, seed: int) -> tuple[Message, ...]:
+        """The messages of a call; the same `seed` gives the same fences and the same order of a list of answers."""
+        page = _Page(self._plan, self._members, random.Random(seed) if role.shuffle else None)
+        system = None if role.system is None else page.pieces(role.system, arguments)
+        prompt = None if role.prompt is None else page.pieces(role.prompt, arguments)
+        fence = _fence([*(system or ()), *(prompt or ())], seed)
+        before = request.messages if role.conversation else ()
+        if system is not None:
+            before = _with_system(_joined(system, fence), before)
+        if prompt is None:
+            return before
+        return _with_user(before, _joined(prompt, fence))
+
+    def repair(
+        self, messages: tuple[Message, ...], said: str, problem: str, hint: str, limit: int
+    ) -> tuple[Message, ...]:
+        """The conversation so far, the answer (of which `limit` bytes), and what is wrong with it."""
+        asked = _REPAIR.format(problem=f"{problem}. {hint}" if hint else problem)
+        return (
+            *messages,
+            Message("assistant", encodable(_cut(said, limit))),
+            Message("user", encodable(_cut(asked, REPAIR_BYTES))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Lays out the templates of one call."""
+
+    plan: Plan
+    members: Members
+    order: random.Random | None
+
+    def pieces(self, template: Template, arguments: Mapping[str, Value]) -> list[_Piece]:
+        found: list[_Piece] = []
+        for part in template:
+            match part:
+                case Words(text):
+                    found.append(text)
+                case Slot(path):
+                    found += self._shown(self._at(path, arguments))
+                case Section(path, then, otherwise):
+                    found += self.pieces(then if is_there(self._at(path, arguments)) else otherwise, arguments)
+        return found
+
+    def _at(self, path: tuple[str, ...], arguments: Mapping[str, Value]) -> Value:
+        value = arguments[path[0]]
+        for name in path[1:]:
+            value = self.members.of(value, name)
+        return value
+
+    def _shown(self, value: Value) -> list[_Piece]:
+        match value:
+            case Answer(text=text):
+                return [_Quotation(_cut(text, shown_bytes(value, self.plan)))]
+            case Authored():
+                return [str(value)]
+            case Said():
+                return [_Quotation(_cut(value, value.limit))]
+            case str():
+                return [_Quotation(value)]
+            case tuple():
+                return self._listed(value)
+            case RecordValue(fields, None):
+                return self._fields(fields)
+            case RecordValue(limit=limit):
+                return [_Quotation(_cut(_compact(to_json(value)), cast(int, limit)))]
+            case None:
+                return [NOTHING]
+            case _:
+                return [_compact(to_json(value))]
+
+    def _listed(self, items: tuple[Value, ...]) -> list[_Piece]:
+        """A list, each item under its number; answers in an order that says nothing about who gave them."""
+        if self.order is not None and any(isinstance(item, Answer) for item in items):
+            items = tuple(self.order.sample(items, len(items)))
+        pieces: list[_Piece] = []
+        for number, item in enumerate(items, 1):
+            pieces += ["\n" * (number > 1), f"{number}:\n", *self._shown(item)]
+        return pieces or [NOTHING]
+
+    def _fields(self, fields: Mapping[str, Value]) -> list[_Piece]:
+        """A record that the recipe made, field by field, so that each part keeps a fence of its own."""
+        pieces: list[_Piece] = []
+        for name, value in fields.items():
+            pieces += ["\n" if pieces else "", f"{name}:\n", *self._shown(value)]
+        return pieces or [NOTHING]
+
+
+def request_bytes(request: Request) -> int:
+    """The size of a request as bounds count it: bytes of its texts and tools, and a constant for each message."""
+    return _size(request.messages) + _json_bytes(request.tools)
+
+
+def prompt_bound(
+    messages: Sequence[Message], tools: Sequence[Mapping[str, Json]] = (), schema: str | None = None
+) -> int:
+    """The most prompt tokens that a call can have; see `recipelang.ir.sizing`."""
+    return CALL_TOKENS + _size(messages) + _json_bytes(tools) + (0 if schema is None else byte_length(schema))
+
+
+def _size(messages: Sequence[Message]) -> int:
+    return sum(
+        byte_length(text_of(message)) + (_json_bytes(message.extra) if message.extra else 0) + MESSAGE_TOKENS
+        for message in messages
+    )
+
+
+def _json_bytes(value: Json) -> int:
+    return byte_length(json.dumps(value, default=dict)) if value else 0
+
+
+def _compact(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most `limit` bytes of a text, and the mark that says so where something is missing."""
+    if len(text) <= limit and byte_length(text) <= limit:
+        return text
+    return text.encode("utf-8", "surrogatepass")[:limit].decode("utf-8", "ignore") + CUT
+
+
+def _fence(pieces: Sequence[_Piece], seed: int) -> str:
+    """A word that no quotation contains, so that none can close its own fence."""
+    quoted = [piece.text for piece in pieces if isinstance(piece, _Quotation)]
+    draw = random.Random(seed)
+    while True:
+        word = f"quoted-{draw.getrandbits(32):08x}"
+        if not any(word in text for text in quoted):
+            return word
+
+
+def _joined(pieces: Sequence[_Piece], fence: str) -> str:
+    whole = "".join(
+        f"<{fence}>\n{piece.text}\n</{fence}>" if isinstance(piece, _Quotation) else piece for piece in pieces
+    )
+    return encodable(whole.strip("\n"))
+
+
+def _with_system(text: str, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """One system message, the role's words first, then the client's."""
+    theirs = [text_of(message) for message in messages if message.role in _SYSTEM]
+    rest = tuple(message for message in messages if message.role not in _SYSTEM)
+    return (Message("system", "\n\n".join([text, *theirs])), *rest)
+
+
+def _with_user(messages: tuple[Message, ...], text: str) -> tuple[Message, ...]:
+    """The text as the user's last words: joined to theirs, as chat templates want turns to alternate."""
+    if not messages or messages[-1].role != "user":
+        return (*messages, Message("user", text))
+    *before, last = messages
+    if last.content is None or isinstance(last.content, str):
+        return (*before, replace(last, content=f"{last.content}\n\n{text}" if last.content else text))
+    return (*before, replace(last, content=(*last.content, {"type": "text", "text": text})))
