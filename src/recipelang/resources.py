@@ -6,6 +6,7 @@ the package. `importlib.resources` would find them as well, but to import it cos
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,11 @@ def standard_recipe(name: str) -> StandardRecipe | None:
 def standard_recipe_names() -> list[str]:
     """The names of the standard recipes without `std.`, in alphabetical order."""
     return sorted(path.stem for path in _folder("stdlib_recipes").glob(f"*{SUFFIX}"))
+
+
+def user_cache() -> Path:
+    """The folder for what can be made or fetched again: `$XDG_CACHE_HOME/recipelang`, or below `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recipelang"
 
 
 def _folder(name: str) -> Path:

@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Protocol
 
 from recipelang.backends.openai import OpenAIBackend
 from recipelang.backends.transport import HttpClient
-from recipelang.runtime.ports import Delta, ModelCall, Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a started model is reached, and the key that its server wants."""
-
-    url: str
-    key: str | None = None
-
-
-class Endpoints(Protocol):
-    """Starts models on demand."""
-
-    async def endpoint(self, model: str) -> Endpoint:
-        """Where the model of that id is reached, started where it was not; raises `BackendError`."""
-        ...
+from recipelang.runtime.ports import Delta, Endpoints, ModelCall, Reply
 
 
 class LocalBackend:

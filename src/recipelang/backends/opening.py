@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from recipelang.backends.local import Endpoints, LocalBackend
+from recipelang.backends.local import LocalBackend
 from recipelang.backends.openai import OpenAIBackend
 from recipelang.backends.transport import HttpClient, open_client
 from recipelang.ir.plan import Backend as BackendPlan
 from recipelang.ir.plan import Plan
-from recipelang.runtime.ports import Backend
+from recipelang.runtime.ports import Backend, Endpoints
 
 
 class BackendProblem(Exception):

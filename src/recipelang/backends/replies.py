@@ -66,11 +66,11 @@ def usage_of(told: Json) -> Usage | None:
     """The tokens billed; none where the provider did not say. Where a total is told, what is beyond the prompt is completion."""
     if not isinstance(told, dict):
         return None
-    prompt, completion = told.get("prompt_tokens"), told.get("completion_tokens")
-    if not _counts(prompt) or not _counts(completion):
+    prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+    if prompt is None or completion is None:
         return None
-    total = told.get("total_tokens")
-    return Usage(prompt, max(completion, total - prompt) if _counts(total) else completion)
+    total = _count(told.get("total_tokens"))
+    return Usage(prompt, completion if total is None else max(completion, total - prompt))
 
 
 def logprobs_of(tokens: Json) -> tuple[TokenLogprob, ...] | None:
@@ -107,8 +107,8 @@ def _runner_up(token: Mapping[str, Any]) -> float | None:
     )
 
 
-def _counts(value: Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _count(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _is_number(value: Json) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from recipelang.runtime.ports import BackendError, FailureKind
 
@@ -29,8 +29,15 @@ class HttpClient(Protocol):
     """An `httpx2.AsyncClient`, or an `httpx.AsyncClient` of the host's own."""
 
     def stream(
-        self, method: str, url: str, **options: Any
-    ) -> AbstractAsyncContextManager[Response]: ...  # Any: either's
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes,
+        headers: Mapping[str, str],
+        timeout: tuple[float | None, float | None, float | None, float | None],
+        follow_redirects: bool,
+    ) -> AbstractAsyncContextManager[Response]: ...
 
 
 @asynccontextmanager

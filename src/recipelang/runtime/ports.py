@@ -1,4 +1,4 @@
-"""What the interpreter needs from outside, as Protocols: models to call, a clock, someone who watches."""
+"""What a run needs from outside, as Protocols: models to call, a clock, someone who watches."""
 
 from __future__ import annotations
 
@@ -84,6 +84,22 @@ class Backend(Protocol):
 
     def stream(self, call: ModelCall) -> AsyncIterator[Delta]:
         """The reply in pieces as they come; raises `BackendError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model that was started is reached, and the key that its server wants."""
+
+    url: str
+    key: str | None = None
+
+
+class Endpoints(Protocol):
+    """Starts models on this machine on demand."""
+
+    async def endpoint(self, model: str) -> Endpoint:
+        """Where the model of that id is reached, started where it was not; raises `BackendError`."""
         ...
 
 

@@ -14,7 +14,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from recipelang.diagnostics import Diagnostic, Report
 from recipelang.diagnostics.catalogue import syntax as codes
-from recipelang.resources import grammar_text
+from recipelang.resources import grammar_text, user_cache
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
 from recipelang.syntax.building import Builder, TooDeep
@@ -150,8 +150,7 @@ def _lark() -> lark.Lark:
 def _cache_file(grammar: str) -> str | None:
     """A file of the user's own for this grammar and this version of lark; none where no folder can be had."""
     key = hashlib.sha256(f"{lark.__version__}\0{grammar}".encode()).hexdigest()[:16]
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    folder = Path(home) / "recipelang"
+    folder = user_cache()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = folder / f"grammar-{key}.lark"

