@@ -41,12 +41,22 @@ class Compilation:
         checked = self.checked
         if self.has_errors:
             return None
-        from recipelang.lowering.linking import link
-        from recipelang.validation.bounds import certified
+        from recipelang.lowering.linking import link  # deferred: start-up cost
+        from recipelang.validation.bounds import certified  # deferred: start-up cost
 
         plan = certified(link(checked))
         self._check_budgets(plan, checked)
         return None if self.has_errors else plan
+
+    @cached_property
+    def library(self) -> Plan | None:
+        """The plan with all that the file can name, its `use` lines included: for who chooses when it runs."""
+        if self.plan is None:
+            return None
+        from recipelang.lowering.linking import link  # deferred: start-up cost
+        from recipelang.validation.bounds import certified  # deferred: start-up cost
+
+        return certified(link(self.checked, with_uses=True))
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -60,7 +70,7 @@ class Compilation:
         return any(diagnostic.severity == "error" for diagnostic in self.reported)
 
     def _check_budgets(self, plan: Plan, checked: Checked) -> None:
-        from recipelang.validation.breaches import breaches
+        from recipelang.validation.breaches import breaches  # deferred: start-up cost
 
         for name, recipe in plan.recipes.items():
             node = checked.recipe_nodes[name]
@@ -82,7 +92,7 @@ class Compilation:
 
     def _check_entries(self, plan: Plan, checked: Checked) -> None:
         """An exposed recipe knows its models, so that a budget of money can be held against their prices."""
-        from recipelang.validation.breaches import breaches
+        from recipelang.validation.breaches import breaches  # deferred: start-up cost
 
         for name, entry in plan.entries.items():
             recipe = plan.recipes[entry.recipe]

@@ -1,17 +1,21 @@
-"""What a step reads: the names whose values must be there before it starts."""
+"""What the nodes of a plan read: the values that a step waits for, the declarations that a node names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 
-from recipelang.ir.expressions import Expression, FailExpression, free_variables
+from recipelang.ir.expressions import ContractReference, Expression, FailExpression, ModelReference, free_variables
 from recipelang.ir.plan import (
     Ask,
     Call,
     Cascade,
     Choose,
+    Entry,
     Fanout,
     Let,
+    Model,
+    RecipeCall,
     Repeat,
     Return,
     RoleCall,
@@ -91,4 +95,25 @@ def _bound(step: Step) -> frozenset[str]:
             return frozenset()
 
 
-__all__ = ["arguments_of", "calls_of", "expressions_of", "names_read"]
+def names_in(node: object) -> Iterator[str]:
+    """The declarations that a node, or one inside it, names."""
+    for inner in nodes_in(node):
+        match inner:
+            case ModelReference(name) | ContractReference(name):
+                yield name
+            case RoleCall(role=name) | RecipeCall(recipe=name) | Entry(recipe=name) | Model(backend=name):
+                yield name
+            case _:
+                pass
+
+
+def nodes_in(node: object) -> Iterator[object]:
+    """A node and all nodes inside it."""
+    waiting = [node]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, tuple):
+            waiting += at
+        elif is_dataclass(at):
+            yield at
+            waiting += [getattr(at, field.name) for field in fields(at)]

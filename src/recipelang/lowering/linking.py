@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from recipelang.ir import plan as ir
-from recipelang.ir.expressions import ApplyExpression, ContractReference, MemberExpression, ModelReference
+from recipelang.ir.expressions import ApplyExpression, MemberExpression
+from recipelang.ir.reading import names_in, nodes_in
 from recipelang.semantics.checking import Checked
 
 
-def link(checked: Checked) -> ir.Plan:
-    """The plan of the root file's own declarations and of all that they use."""
+def link(checked: Checked, *, with_uses: bool = False) -> ir.Plan:
+    """The plan of the root file's own declarations and of all that they need; `with_uses`: of all that it may name."""
     sure = _recipes_that_read_confidence(checked.recipes)
-    needed = _needed(checked)
+    needed = _needed(checked, checked.visible if with_uses else [])
     recipes = {
         name: _asking_for_logprobs(recipe, checked.roles) if name in sure else recipe
         for name, recipe in checked.recipes.items()
@@ -30,56 +30,32 @@ def link(checked: Checked) -> ir.Plan:
     )
 
 
-def _needed(checked: Checked) -> set[str]:
-    """The qualified names that the root file's declarations reach."""
+def _needed(checked: Checked, more: list[str]) -> set[str]:
+    """The qualified names that the root file's declarations, and `more`, reach."""
     everything: dict[str, Any] = {  # Any: nodes of any kind
         **checked.backends, **checked.models, **checked.contracts, **checked.roles, **checked.recipes
     }  # fmt: skip
-    waiting = [*checked.own]
+    waiting = [*checked.own, *more]
     for entry in checked.entries.values():
-        waiting += _references(entry)
+        waiting += names_in(entry)
     needed: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name in everything and name not in needed:
             needed.add(name)
-            waiting += _references(everything[name])
+            waiting += names_in(everything[name])
     return needed
-
-
-def _references(node: object) -> Iterator[str]:
-    """The declarations that a node of the plan names."""
-    for inner in _inside(node):
-        match inner:
-            case ModelReference(name) | ContractReference(name):
-                yield name
-            case ir.RoleCall(role=name) | ir.RecipeCall(recipe=name) | ir.Entry(recipe=name) | ir.Model(backend=name):
-                yield name
-            case _:
-                pass
-
-
-def _inside(node: object) -> Iterator[object]:
-    """A node and all nodes inside it."""
-    waiting = [node]
-    while waiting:
-        at = waiting.pop()
-        if isinstance(at, tuple):
-            waiting += at
-        elif is_dataclass(at):
-            yield at
-            waiting += [getattr(at, field.name) for field in fields(at)]
 
 
 def _recipes_that_read_confidence(recipes: dict[str, ir.Recipe]) -> set[str]:
     """Those that ask how sure an answer is, and those whose answers they get: their calls ask for log-probabilities."""
-    waiting = [name for name, recipe in recipes.items() if any(_reads_confidence(n) for n in _inside(recipe))]
+    waiting = [name for name, recipe in recipes.items() if any(_reads_confidence(n) for n in nodes_in(recipe))]
     found: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name not in found and name in recipes:
             found.add(name)
-            waiting += [node.recipe for node in _inside(recipes[name].steps) if isinstance(node, ir.RecipeCall)]
+            waiting += [node.recipe for node in nodes_in(recipes[name].steps) if isinstance(node, ir.RecipeCall)]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from recipelang.runtime.ports import Backend, Clock, Journal
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.scheduling import prepare_recipe
 from recipelang.runtime.trace import Recorder, Trace
-from recipelang.runtime.values import Json, Request, Value
+from recipelang.runtime.values import Answer, Json, Request, Value, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,15 @@ class RunResult:
     answer: Value  # an `Answer`, for a recipe that returns one
     trace: Trace
     spend: Spend
+
+    @property
+    def text(self) -> str:
+        """The answer as text: what was said, or else its JSON."""
+        match self.answer:
+            case Answer(text=text) | (str() as text):
+                return str(text)
+            case other:
+                return json.dumps(to_json(other), ensure_ascii=False)
 
 
 class Interpreter:
@@ -49,36 +59,48 @@ class Interpreter:
     def _prepared(self, entry: Entry) -> PreparedEntry:
         return prepare_entry(entry, self._recipes[entry.recipe], self._plan)
 
+    def _found(self, entry: str | Entry) -> PreparedEntry:
+        if isinstance(entry, Entry):
+            return self._prepared(entry)
+        if entry not in self._entries:
+            raise LookupError(f"the plan has no entry `{entry}`")
+        return self._entries[entry]
+
     async def run(
-        self, entry: str, request: Request, *, seed: int = 0, journal: Journal | None = None, content: bool = False
+        self,
+        entry: str | Entry,
+        request: Request,
+        *,
+        seed: int = 0,
+        journal: Journal | None = None,
+        content: bool = False,
     ) -> RunResult:
         """Answer a request; raises `RunFailure` with its trace, and `LookupError` where the plan has no such entry.
 
-        The same `seed` gives the same orders, jitters and seeds for the models. `journal` is told each event as it
+        An entry is one of the plan's, by its name, or one that was bound to a recipe of the plan since. The same `seed` gives the same orders, jitters and seeds for the models. `journal` is told each event as it
         happens; `content` puts what was said into the trace as well.
         """
-        prepared = self._entries.get(entry)
-        if prepared is None:
-            raise LookupError(f"the plan has no entry `{entry}`")
+        prepared = self._found(entry)
         clock = self._clock or LoopClock()
         recorder = Recorder(clock, journal, content)
         execution = Execution(
             self._plan, request, seed, clock, loop_timer(), recorder, self._backends, self._prompter, self._recipes
         )
-        recorder.record("run_start", "", entry=entry, recipe=prepared.recipe.name, seed=seed)
+        name = entry if isinstance(entry, str) else entry.name
+        recorder.record("run_start", "", entry=name, recipe=prepared.recipe.name, seed=seed)
         account = Account("the bound of the run", Limits())
         try:
             account = Account(account.name, admitted(prepared, request))
             answer = await _answer(prepared, execution, account)
         except RunFailure as failure:
             failure.spend = _end(recorder, account, "failed", failure=failure.kind.value, why=str(failure))
-            failure.trace = recorder.trace(entry, seed)
+            failure.trace = recorder.trace(name, seed)
             raise
         except BaseException:
             _end(recorder, account, "cancelled")
             raise
         spend = _end(recorder, account, "ok")
-        return RunResult(answer, recorder.trace(entry, seed), spend)
+        return RunResult(answer, recorder.trace(name, seed), spend)
 
 
 async def _answer(prepared: PreparedEntry, execution: Execution, account: Account) -> Value:

@@ -32,6 +32,7 @@ class Checked:
     recipes: dict[str, ir.Recipe] = field(default_factory=dict)
     entries: dict[str, ir.Entry] = field(default_factory=dict)
     own: list[str] = field(default_factory=list)  # what the root file itself declares
+    visible: list[str] = field(default_factory=list)  # what its `use` lines bring
     recipe_nodes: dict[str, nodes.Recipe] = field(default_factory=dict)
     entry_places: dict[str, Span] = field(default_factory=dict)
 
@@ -42,6 +43,12 @@ def check(program: Program, loader: Loader, report: Report) -> Checked:
     checker.check_circles(program)
     for module in program.modules:
         checker.module(module, quiet_warnings=module is not program.root)
+    checker.result.visible = [
+        Symbol(used, node).qualified
+        for used, only in program.root.uses
+        for node in used.declared.values()
+        if only in (None, node.name.text)
+    ]
     checker.result.own = [Symbol(program.root, node).qualified for node in program.root.declared.values()]
     return checker.result
 

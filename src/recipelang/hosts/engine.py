@@ -1,0 +1,117 @@
+"""The embedded engine: recipes made ready in a program of one's own, their backends open while it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from recipelang.backends.opening import open_backends
+from recipelang.hosts.binding import ArgumentProblem, bound_entry
+from recipelang.hosts.recipes import recipes_in
+from recipelang.hosts.requests import request_of
+from recipelang.ir.plan import Entry, Plan
+from recipelang.runtime.interpreter import Interpreter, RunResult
+from recipelang.runtime.ports import Backend, Endpoints, Journal
+
+if TYPE_CHECKING:
+    from recipelang.backends.transport import HttpClient
+
+
+class Engine:
+    """Runs the recipes of a file, a text or a plan; `async with` opens its backends and closes them.
+
+    >>> async def main():
+    ...     async with Engine("std.confidence", "std.local_models") as engine:
+    ...         result = await engine.run("confidence", messages=[{"role": "user", "content": "What is 6 x 7?"}])
+    ...         print(result.text, result.spend.tokens)
+
+    `recipes` are paths of files and names of standard recipes, which are used together, or one `Plan`. `client` is an
+    `httpx2.AsyncClient` or `httpx.AsyncClient` of the host's own, which stays open. `backends` stand in for those that
+    the plan declares. `endpoints` starts the models of this machine; by default those of `recipelang models`, which are
+    fetched when the engine is opened. `environment` is where secrets are read, by default that of the process.
+
+    Raises `CompileError` where a recipe has errors, and `BackendProblem` on opening where a secret is not set.
+    """
+
+    def __init__(
+        self,
+        *recipes: str | os.PathLike[str] | Plan,
+        client: HttpClient | None = None,
+        backends: Mapping[str, Backend] | None = None,
+        endpoints: Endpoints | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.plan = recipes_in(*recipes)
+        self._client = client
+        self._given = backends
+        self._endpoints = endpoints
+        self._environment = os.environ if environment is None else environment
+        self._stack = AsyncExitStack()
+        self._interpreter: Interpreter | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._stack.__aenter__()
+        try:
+            self._interpreter = Interpreter(self.plan, await self._opened())
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._interpreter = None
+        await self._stack.aclose()
+
+    async def run(
+        self,
+        recipe: str,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        pool: Sequence[str] | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+        max_latency: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+        seed: int = 0,
+        journal: Journal | None = None,
+        content: bool = False,
+    ) -> RunResult:
+        """Answer a conversation by an exposed name, or by a recipe with `arguments`.
+
+        `messages` are in OpenAI's form; a text is one message of the user. Models that a recipe takes and `arguments`
+        leaves out come from `pool`, by default all models of the plan. `content` puts what was said into the trace.
+
+        Raises `RunFailure` where the run ended without an answer, `ArgumentProblem` and `RequestProblem` for what does
+        not fit.
+        """
+        entry = self.entry(recipe, arguments or {}, pool)
+        request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
+        if self._interpreter is None:
+            raise RuntimeError("the engine is not open: use it in an `async with` block")
+        return await self._interpreter.run(entry, request, seed=seed, journal=journal, content=content)
+
+    def entry(
+        self, recipe: str, arguments: Mapping[str, Any] | None = None, pool: Sequence[str] | None = None
+    ) -> Entry:
+        """What a run would be of, with its certificate; raises `ArgumentProblem`."""
+        if recipe in self.plan.entries:
+            if arguments:
+                raise ArgumentProblem(f"`{recipe}` is exposed with its arguments, and takes no others")
+            return self.plan.entries[recipe]
+        return bound_entry(self.plan, recipe, arguments or {}, list(self.plan.models) if pool is None else pool)
+
+    async def _opened(self) -> dict[str, Backend]:
+        if self._given is not None:
+            return dict(self._given)
+        endpoints = self._endpoints
+        if endpoints is None and any(backend.protocol == "local" for backend in self.plan.backends.values()):
+            from recipelang.hosts.local import opened_models  # deferred: start-up cost
+
+            endpoints = await self._stack.enter_async_context(opened_models(self.plan))
+        opening = open_backends(self.plan, self._environment, endpoints=endpoints, client=self._client)
+        return await self._stack.enter_async_context(opening)
