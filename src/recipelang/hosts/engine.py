@@ -15,6 +15,7 @@ from recipelang.hosts.requests import request_of
 from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.interpreter import Interpreter, RunResult
 from recipelang.runtime.ports import Backend, Endpoints, Journal
+from recipelang.runtime.values import Request
 
 if TYPE_CHECKING:
     from recipelang.backends.transport import HttpClient
@@ -89,8 +90,14 @@ class Engine:
         Raises `RunFailure` where the run ended without an answer, `ArgumentProblem` and `RequestProblem` for what does
         not fit.
         """
-        entry = self.entry(recipe, arguments or {}, pool)
+        entry = self.entry(recipe, arguments, pool)
         request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
+        return await self.answer(entry, request, seed=seed, journal=journal, content=content)
+
+    async def answer(
+        self, entry: Entry, request: Request, *, seed: int = 0, journal: Journal | None = None, content: bool = False
+    ) -> RunResult:
+        """Answer a request by an entry that was bound before; raises `RunFailure`."""
         if self._interpreter is None:
             raise RuntimeError("the engine is not open: use it in an `async with` block")
         return await self._interpreter.run(entry, request, seed=seed, journal=journal, content=content)

@@ -1,0 +1,58 @@
+"""`recipelang models`: the models that run on this machine with no key: fetch, list, remove."""
+
+from __future__ import annotations
+
+import argparse
+
+from recipelang.cli.compiling import add_format, print_json
+from recipelang.cli.exits import Exit, Stop
+from recipelang.localmodels.catalogue import LOCAL_MODELS, LocalModel, find_model
+from recipelang.localmodels.store import ModelStore
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="action", required=True, metavar="pull|list|remove")
+    for action, help in (("pull", "fetch models"), ("remove", "delete models")):
+        verb = verbs.add_parser(action, help=help)
+        verb.add_argument("models", nargs="+", metavar="MODEL", help="tiny, strong, or an id that `list` shows")
+    add_format(verbs.add_parser("list", help="show all models, and which are here"))
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    store = ModelStore()
+    if arguments.action == "list":
+        return _list(store, arguments.format)
+    for model in [_found(wanted) for wanted in arguments.models]:
+        if arguments.action == "pull":
+            from recipelang.cli.progress import error_console  # deferred: start-up cost
+            from recipelang.cli.pulling import pull  # deferred: start-up cost
+
+            pull(store, model, error_console())
+            print(store.path(model))
+        elif not store.remove(model):
+            print(f"{model.id} is not here")
+    return Exit.FINE
+
+
+def _found(wanted: str) -> LocalModel:
+    model = find_model(wanted)
+    if model is None:
+        known = ", ".join(f"{model.name} ({model.id})" for model in LOCAL_MODELS.values())
+        raise Stop(Exit.USAGE, f"there is no model `{wanted}`; there are {known}")
+    return model
+
+
+def _list(store: ModelStore, format: str) -> Exit:
+    models = [(model, store.has(model)) for model in LOCAL_MODELS.values()]
+    if format == "json":
+        print_json(
+            [
+                {"name": m.name, "id": m.id, "bytes": m.size, "licence": m.licence, "here": here, "note": m.note}
+                for m, here in models
+            ]
+        )
+        return Exit.FINE
+    for m, here in models:
+        size = f"{m.size / 1e6:,.0f} MB"
+        print(f"{m.name:<8}{m.id:<22}{size:>9}  {'here' if here else '-':<6}{m.licence:<12}{m.note}")
+    return Exit.FINE
