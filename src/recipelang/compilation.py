@@ -45,8 +45,7 @@ class Compilation:
         from recipelang.validation.bounds import certified  # deferred: start-up cost
 
         plan = certified(link(checked))
-        self._check_budgets(plan, checked)
-        return None if self.has_errors else plan
+        return plan if self._within_budgets(plan, checked) else None
 
     @cached_property
     def library(self) -> Plan | None:
@@ -69,7 +68,8 @@ class Compilation:
     def has_errors(self) -> bool:
         return any(diagnostic.severity == "error" for diagnostic in self.reported)
 
-    def _check_budgets(self, plan: Plan, checked: Checked) -> None:
+    def _within_budgets(self, plan: Plan, checked: Checked) -> bool:
+        """Whether every recipe and every exposed name keeps to its budget; reports where one does not."""
         from recipelang.validation.breaches import breaches  # deferred: start-up cost
 
         for name, recipe in plan.recipes.items():
@@ -89,6 +89,7 @@ class Compilation:
                     )
                 )
         self._check_entries(plan, checked)
+        return not self.has_errors
 
     def _check_entries(self, plan: Plan, checked: Checked) -> None:
         """An exposed recipe knows its models, so that a budget of money can be held against their prices."""

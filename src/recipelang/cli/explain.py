@@ -21,11 +21,12 @@ def run(arguments: argparse.Namespace) -> Exit:
         for code in codes.values():
             print(f"{code.id}  {code.title}")
         return Exit.FINE
-    code = codes.get(arguments.code.upper())
-    if code is None:
-        near = nearest(arguments.code.upper(), codes)
+    wanted = arguments.code.upper()
+    if wanted not in codes:
+        near = nearest(wanted, codes)
         hint = f"; did you mean {near}?" if near else "; `recipelang explain` lists them all"
         raise Stop(Exit.USAGE, f"there is no code {arguments.code}{hint}")
+    code = codes[wanted]
     if arguments.format == "json":
         print_json(
             {

@@ -32,23 +32,18 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 
 def _certificates(plan: Plan, request: int | None) -> list[tuple[str, Certificate, int]]:
-    found = []
-    for entry in plan.entries.values():
-        if entry.certificate is not None:
-            found.append(
-                (
-                    f'"{entry.name}" = {entry.recipe}',
-                    entry.certificate,
-                    request or plan.recipes[entry.recipe].budget.request,
-                )
-            )
     exposed = {entry.recipe for entry in plan.entries.values()}
-    for recipe in plan.recipes.values():
-        if recipe.certificate is not None and recipe.name not in exposed:
-            found.append(
-                (f"recipe {recipe.name}, for any arguments", recipe.certificate, request or recipe.budget.request)
-            )
-    return found
+    titles = [(f'"{entry.name}" = {entry.recipe}', entry.recipe, entry.certificate) for entry in plan.entries.values()]
+    titles += [
+        (f"recipe {name}, for any arguments", name, recipe.certificate)
+        for name, recipe in plan.recipes.items()
+        if name not in exposed
+    ]
+    return [
+        (title, certificate, request or plan.recipes[name].budget.request)
+        for title, name, certificate in titles
+        if certificate is not None
+    ]
 
 
 def _print(title: str, certificate: Certificate, size: int) -> None:

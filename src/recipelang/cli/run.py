@@ -67,10 +67,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     engine = Engine(plan)
     try:
         pool = _default_pool(plan, name, store) if is_default else list(plan.models)
-        given = {} if name in plan.entries else assigned(arguments.set, find(plan.recipes, name, "recipe"))
-        if name in plan.entries and arguments.set:
-            raise ArgumentProblem(f"`{name}` is exposed with its arguments; `--recipe` names a recipe to set them")
-        entry = engine.entry(name, given, pool)
+        entry = engine.entry(name, _given(plan, name, arguments.set), pool)
     except ArgumentProblem as problem:
         raise Stop(Exit.USAGE, f"{problem}; `--set name=value` sets an argument") from problem
     request = _request(_messages(arguments.messages, arguments.question))
@@ -82,6 +79,15 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 
 # ------------------------------------------------------------ what is asked
+
+
+def _given(plan: Plan, name: str, settings: Sequence[str]) -> dict[str, Any]:
+    """The arguments that were set; an exposed name has its own."""
+    if name not in plan.entries:
+        return assigned(settings, find(plan.recipes, name, "recipe"))
+    if settings:
+        raise ArgumentProblem(f"`{name}` is exposed with its arguments; `--recipe` names a recipe to set them")
+    return {}
 
 
 def _plan(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:

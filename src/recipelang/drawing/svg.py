@@ -11,6 +11,10 @@ _COLORS = {
     "ask": "#3b82f6", "fanout": "#8b5cf6", "cascade": "#f59e0b", "repeat": "#ec4899",
     "choose": "#14b8a6", "run": "#6366f1", "let": "#94a3b8", "return": "#22c55e",
 }  # fmt: skip
+_ARROW = (
+    '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+    '<path d="M0,0 L8,4 L0,8" style="fill:#9ca3af;stroke:none"/></marker></defs>'
+)
 _STYLE = (
     "text{font:13px ui-monospace,Menlo,Consolas,monospace;fill:#1f2937}.t{font-weight:bold}.d{fill:#6b7280}"
     "rect{fill:#ffffff;stroke-width:2}path{fill:none;stroke:#9ca3af;stroke-width:1.6}"
@@ -34,8 +38,7 @@ def svg(graph: Graph) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
         f"<title>{escape(graph.title)}</title><style>{_STYLE}</style>",
-        '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
-        '<path d="M0,0 L8,4 L0,8" style="fill:#9ca3af;stroke:none"/></marker></defs>',
+        _ARROW,
     ]
     parts += [_edge(places[a], sizes[a], places[b], sizes[b]) for a, b in graph.edges]
     parts += [_box(node, places[node.name], sizes[node.name]) for node in graph.nodes]

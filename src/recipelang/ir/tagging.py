@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 
 class ByKind:
@@ -13,8 +13,6 @@ class ByKind:
     """
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:  # Any: pydantic's own hook signature
-        from typing import Annotated
-
         from pydantic import Discriminator  # deferred: start-up cost
 
         return handler.generate_schema(Annotated[source, Discriminator("kind")])

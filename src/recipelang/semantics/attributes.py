@@ -33,7 +33,8 @@ class Attributes:
             return None
         if isinstance(node, nodes.Number) and node.kind is Kind.INT and low <= node.value <= high:
             return int(node.value)
-        return self._wrong(name, node, f"a whole number from {low} to {high}")
+        self._wrong(name, node, f"a whole number from {low} to {high}")
+        return None
 
     def number(self, name: str, low: float, high: float) -> float | None:
         node = self.values.get(name)
@@ -46,7 +47,8 @@ class Attributes:
             and low <= sign * inner.value <= high
         ):
             return float(sign * inner.value)
-        return self._wrong(name, node, f"a number from {low:g} to {high:g}")
+        self._wrong(name, node, f"a number from {low:g} to {high:g}")
+        return None
 
     def duration(self, name: str) -> float | None:
         """Seconds, more than none and at most a day."""
@@ -58,7 +60,8 @@ class Attributes:
         fix = None
         if isinstance(node, nodes.Number) and node.kind in (Kind.INT, Kind.FLOAT):
             fix = Fix("in seconds", (Edit(node.span, f"{node.span.text}s"),))
-        return self._wrong(name, node, "a time such as `500ms`, `30s`, `2m` (more than none, at most 24h)", fix)
+        self._wrong(name, node, "a time such as `500ms`, `30s`, `2m` (more than none, at most 24h)", fix)
+        return None
 
     def money(self, name: str) -> float | None:
         """Dollars."""
@@ -70,13 +73,15 @@ class Attributes:
         fix = None
         if isinstance(node, nodes.Number) and node.kind in (Kind.INT, Kind.FLOAT):
             fix = Fix("in dollars", (Edit(node.span, f"${node.span.text}"),))
-        return self._wrong(name, node, "an amount such as `$0.05`", fix)
+        self._wrong(name, node, "an amount such as `$0.05`", fix)
+        return None
 
     def text(self, name: str) -> nodes.Text | None:
         node = self.values.get(name)
         if node is None or isinstance(node, nodes.Text):
             return node
-        return self._wrong(name, node, 'a text such as `"..."`')
+        self._wrong(name, node, 'a text such as `"..."`')
+        return None
 
     def boolean(self, name: str) -> bool | None:
         node = self.values.get(name)
@@ -84,7 +89,8 @@ class Attributes:
             return None
         if isinstance(node, nodes.Bool):
             return node.value
-        return self._wrong(name, node, "`true` or `false`")
+        self._wrong(name, node, "`true` or `false`")
+        return None
 
     def choice(self, name: str, cases: Sequence[str]) -> str | None:
         """One of some bare words."""
@@ -95,14 +101,16 @@ class Attributes:
             return node.text
         near = nearest(node.text, cases) if isinstance(node, nodes.Name) else None
         fix = Fix(f"use `{near}`", (Edit(node.span, near),)) if near else None
-        return self._wrong(name, node, f"one of {listed(cases)}", fix)
+        self._wrong(name, node, f"one of {listed(cases)}", fix)
+        return None
 
     def word(self, name: str) -> nodes.Name | None:
         """A bare word."""
         node = self.values.get(name)
         if node is None or isinstance(node, nodes.Name):
             return node
-        return self._wrong(name, node, "a bare word")
+        self._wrong(name, node, "a bare word")
+        return None
 
     def _wrong(self, name: str, node: nodes.Expression, wanted: str, fix: Fix | None = None) -> None:
         self.report(

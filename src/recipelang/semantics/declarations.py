@@ -36,6 +36,7 @@ from recipelang.ir.types import (
 )
 from recipelang.semantics.attributes import Attributes, read_attributes
 from recipelang.semantics.expressions import Elaborator, listed, local
+from recipelang.semantics.modules import beside
 from recipelang.semantics.scope import Local, Scope, Symbol, look_up, visible_names
 from recipelang.semantics.templates import TemplateReader
 from recipelang.source import Loader, LoadProblem
@@ -103,7 +104,7 @@ class Declarer:
         return self._record_type(node.name)
 
     def _record_type(self, name: nodes.Name) -> Type:
-        found = [symbol for symbol in look_up(self.constants.module, name.text)]
+        found = look_up(self.constants.module, name.text)
         if found and isinstance(found[0].node, nodes.Record):
             symbol = self.elaborator.symbol(name, self.constants, "type")
             return NeverType() if symbol is None else self.record(symbol, ())
@@ -145,9 +146,8 @@ class Declarer:
         node = cast(nodes.Record, symbol.node)
         if symbol.qualified in inside:
             return NeverType()
-        fields = []
-        for field in node.fields:
-            fields.append(FieldType(field.name.text, self._field_type(field.type, symbol, (*inside, symbol.qualified))))
+        deeper = (*inside, symbol.qualified)
+        fields = (FieldType(field.name.text, self._field_type(field.type, symbol, deeper)) for field in node.fields)
         return RecordType(symbol.qualified, tuple(fields))
 
     def _field_type(self, node: nodes.Type, symbol: Symbol, inside: tuple[str, ...]) -> Type:
@@ -218,7 +218,7 @@ class Declarer:
         return ir.Backend(
             self.constants.module.qualified(node.name.text),
             cast(Literal["openai", "local"], kind or "openai"),
-            url and url.value.rstrip("/"),
+            url.value.rstrip("/") if url is not None else None,
             key,
         )
 
@@ -274,7 +274,7 @@ class Declarer:
             context=context,
             price=price,
             rating=rating,
-            zone=zone and zone.text,
+            zone=zone.text if zone is not None else None,
             logprobs=logprobs is not False,
         )
 
@@ -420,8 +420,6 @@ class Declarer:
         return None
 
     def _schema_file(self, path: nodes.Text) -> str | None:
-        from recipelang.semantics.modules import beside
-
         try:
             text = self.loader.load(beside(self.constants.module.source.name, path.value)).text
             schema: Any = json.loads(text)

@@ -513,7 +513,7 @@ class Elaborator:
         target = self.typed(node.target, scope)
         if isinstance(target.type, NeverType):
             return ERRONEOUS
-        if isinstance(target.type, members.MetadataType):
+        if target.type == members.METADATA:
             key = self.fitting(node.index, scope, TextType(), "a key of the metadata")
             return Typed(ir.IndexExpression(target.expression, key.expression), OptionalType(TextType()))
         if not isinstance(target.type, ListType):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -288,8 +289,6 @@ def _whole(site: CallSite) -> Result | None:
 
 
 def _rounded(how: str, low: float, high: float) -> tuple[float, float]:
-    import math
-
     if how == "ceil":
         return low if math.isinf(low) else math.ceil(low), high if math.isinf(high) else math.ceil(high)
     if how == "floor":

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from recipelang.ir.types import (
     AnswerType,
     BoolType,
@@ -29,11 +26,8 @@ DEFAULT_REPAIRS = 1
 """Repairs that `request.format` may ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataType:
-    """The type of `request.metadata`, which is read only with a key."""
-
-    kind: Literal["metadata"] = "metadata"
+METADATA = RecordType("metadata", ())
+"""The type of `request.metadata`, which is read only with a key; no record that an author declares is without fields."""
 
 
 _COUNT = IntType(0, None)
@@ -70,7 +64,7 @@ _MEMBERS: dict[type, dict[str, Type]] = {
         "tools": _COUNT,
         "format": ContractType(DEFAULT_REPAIRS),
         "max_latency": OptionalType(DurationType()),
-        "metadata": MetadataType(),  # type: ignore[dict-item]  # never leaves the checker: it can only be indexed
+        "metadata": METADATA,
     },
 }
 _NAMED: dict[str, dict[str, Type]] = {
@@ -94,4 +88,4 @@ def repairs_of(contract: nodes.Contract) -> int:
     return 0
 
 
-__all__ = ["DEFAULT_REPAIRS", "EnumType", "MetadataType", "of", "repairs_of"]
+__all__ = ["DEFAULT_REPAIRS", "METADATA", "EnumType", "of", "repairs_of"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal, cast
 
 from recipelang.diagnostics import Label, Report
@@ -358,14 +358,14 @@ class RecipeChecker:
             call=cast(ir.Call, call),
             variable=step.variable.text,
             over=over.expression,
-            samples=samples and samples.expression,
+            samples=_expression(samples),
             spread=cast(
                 Literal["round_robin", "first", "equal"],
                 policy.choice("spread", ("round_robin", "equal", "first")) or "round_robin",
             ),
-            parallel=parallel and parallel.expression,
-            keep=keep and keep.expression,
-            quorum=quorum and quorum.expression,
+            parallel=_expression(parallel),
+            keep=_expression(keep),
+            quorum=_expression(quorum),
             grace=policy.duration("grace") or 0.0,
             timeout=policy.duration("timeout"),
             on_error=cast(Literal["fail", "skip"], on_error),
@@ -458,7 +458,7 @@ class RecipeChecker:
             call=cast(ir.Call, call),
             variable=step.variable.text,
             over=over.expression,
-            accept=accept and accept.expression,
+            accept=_expression(accept),
             on_error=cast(Literal["fail", "skip"], policy.choice("on_error", ("fail", "skip")) or "fail"),
             timeout=policy.duration("timeout"),
             fallback=fallback,
@@ -492,10 +492,10 @@ class RecipeChecker:
             type=type,
             call=cast(ir.Call, call),
             start=start.expression,
-            variable=step.variable and step.variable.text,
-            over=over and over.expression,
-            times=times and times.expression,
-            until=until and until.expression,
+            variable=step.variable.text if step.variable is not None else None,
+            over=_expression(over),
+            times=_expression(times),
+            until=_expression(until),
             timeout=policy.duration("timeout"),
             fallback=fallback,
         )
@@ -625,7 +625,7 @@ class RecipeChecker:
                     label="without one nothing can fail here",
                 )
             )
-        return ir.Return(returns, value.expression, contract and contract.expression, fallback)
+        return ir.Return(returns, value.expression, _expression(contract), fallback)
 
     def _fallback(self, policy: Attributes, scope: Scope, type: Type) -> tuple[Expression | None, Type]:
         """The fallback and the step's type with it: a fallback may be wider, as one that is optional."""
@@ -810,10 +810,14 @@ class RecipeChecker:
             role=signature.symbol.qualified,
             arguments=arguments,
             model=chosen,
-            temperature=temperature and temperature.expression,
-            max_tokens=tokens and tokens.expression,
-            contract=contract and contract.expression,
+            temperature=_expression(temperature),
+            max_tokens=_expression(tokens),
+            contract=_expression(contract),
         )
+
+
+def _expression(typed: Typed | None) -> Expression | None:
+    return None if typed is None else typed.expression
 
 
 def _maybe(type: Type) -> Type:
@@ -844,46 +848,17 @@ def _name(step: nodes.Step) -> str:
 def _reads(node: object) -> set[str]:
     """Every name that occurs in a value position; those that are bound inside do no harm, as names are unique."""
     found: set[str] = set()
-    stack: list[object] = [node]
-    while stack:
-        at = stack.pop()
-        match at:
-            case nodes.Name(text):
-                found.add(text)
-            case nodes.Member(target):
-                stack.append(target)
-            case nodes.Call(_, arguments):
-                stack += [argument.value for argument in arguments]
-            case nodes.Attribute(value=value):
-                stack.append(value)
-            case nodes.Comprehension(element, _, iterable, condition):
-                stack += [element, iterable, condition]
-            case nodes.Block(attributes) | nodes.RecordLiteral(attributes):
-                stack += attributes
-            case nodes.Ask(_, call, policy) | nodes.Run(_, call, policy):
-                stack += [call, policy]
-            case nodes.Fanout(_, call, _, iterable, policy) | nodes.Cascade(_, call, _, iterable, policy):
-                stack += [call, iterable, policy]
-            case nodes.Repeat(_, call, _, iterable, times, policy):
-                stack += [call, iterable, times, policy]
-            case nodes.Choose(_, arms, policy):
-                stack += [*arms, policy]
-            case nodes.Arm(condition, call):
-                stack += [condition, call]
-            case nodes.Let(_, value):
-                stack.append(value)
-            case nodes.Return(value, policy):
-                stack += [value, policy]
-            case nodes.ListLiteral(items):
-                stack += items
-            case nodes.Unary(_, operand):
-                stack.append(operand)
-            case nodes.Binary(_, left, right):
-                stack += [left, right]
-            case nodes.Conditional(condition, then, otherwise):
-                stack += [condition, then, otherwise]
-            case nodes.Index(target, index):
-                stack += [target, index]
-            case _:
-                pass
+    waiting = [node]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, nodes.Name):
+            found.add(at.text)
+        elif isinstance(at, tuple):
+            waiting += at
+        elif isinstance(at, nodes.Node):
+            waiting += [getattr(at, field.name) for field in fields(at) if field.name not in _NOT_READ]
     return found
+
+
+_NOT_READ = frozenset(("name", "callee", "variable", "span"))
+"""The fields of nodes that hold names which introduce something, or name a declaration or a member."""

@@ -42,9 +42,9 @@ def explain(source: Source, at: tuple[int, int] | None, piece: tuple[int, int], 
     span = source.span(*at)
     return (
         _foreign(span)
-        or _misspelled(span, piece, expected)
+        or _misspelled(span, expected)
         or _quantity(span)
-        or _missing(span, piece, expected)
+        or _missing(span, expected)
         or _unexpected(span, piece, expected)
     )
 
@@ -57,7 +57,7 @@ def explain_character(source: Source, at: int, piece: tuple[int, int]) -> Diagno
     found = _foreign(span) or _quantity(span)
     if found is not None:
         return found
-    if rest.startswith('"') or rest.startswith('r"'):
+    if rest.startswith(('"', 'r"')):
         kind = "block text" if '"""' in rest[:4] else "text"
         return codes.UNCLOSED.at(
             source.span(at, at + 1),
@@ -107,7 +107,7 @@ def _foreign(span: Span) -> Diagnostic | None:
     )
 
 
-def _misspelled(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic | None:
+def _misspelled(span: Span, expected: Sequence[str]) -> Diagnostic | None:
     """A word where a declaration or a step begins."""
     if not _WORD.fullmatch(span.text):
         return None
@@ -140,7 +140,7 @@ def _quantity(span: Span) -> Diagnostic | None:
     )
 
 
-def _missing(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic | None:
+def _missing(span: Span, expected: Sequence[str]) -> Diagnostic | None:
     """One word is missing, or another stands in its place."""
     if "`=`" in expected and span.text in (":", "=="):
         return codes.EXPECTED.at(

@@ -32,7 +32,7 @@ def parse(source: Source, report: Report) -> nodes.File:
         return nodes.File(None, (), span=source.span(0, len(source.text)), broken=_declared_names(source.text))
     try:
         tree = _lark().parse(source.text)
-        return Builder(source).file(cast(lark.Tree[lark.Token], tree))
+        return Builder(source).file(tree)
     except (UnexpectedInput, TooDeep):
         return _in_pieces(source, report)
 
@@ -46,7 +46,7 @@ def _in_pieces(source: Source, report: Report) -> nodes.File:
     for start, end in _pieces(source.text):
         try:
             piece = lark.TextSlice(source.text, start, end)
-            file = Builder(source).file(cast(lark.Tree[lark.Token], _lark().parse(piece)))
+            file = Builder(source).file(_lark().parse(piece))
             language = language or file.language
             declarations += file.declarations
         except UnexpectedInput as error:
@@ -89,7 +89,7 @@ def _explained(source: Source, error: UnexpectedInput, start: int, end: int) -> 
             at = token.start_pos if token.start_pos is not None else start
             return explain(source, (at, token.end_pos or at + 1), (start, end), expected)
         case UnexpectedCharacters():
-            return explain_character(source, error.pos_in_stream or start, (start, end))
+            return explain_character(source, cast(int, error.pos_in_stream), (start, end))
         case _:
             return explain(source, None, (start, end), [])
 

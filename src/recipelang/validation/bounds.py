@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import assert_never
 
 from recipelang.ir import plan as ir
 from recipelang.ir.certificate import Bound, Certificate, Linear, StepBound
@@ -127,6 +128,8 @@ class Prover:
                 return Use(Bound(), evaluate(step.value, known, self.plan))
             case ir.Return():
                 return self._return(step, known)
+            case _:
+                assert_never(step)
         if step.fallback is not None:
             tried = Items(0, math.inf, use.value)
             inside = {**known, "tried": tried, step.name: use.value}
@@ -215,7 +218,7 @@ class Prover:
     def _choose(self, step: ir.Choose, known: Environment) -> Use:
         arms = [NO_USE if isinstance(arm.call, FailExpression) else self._call(arm.call, known) for arm in step.arms]
         bound = reduce(_greatest, (use.bound for use in arms), Bound())
-        values = [use.value for use in arms if not isinstance(use.value, Other)]
+        values: list[Abstract] = [use.value for use in arms if not isinstance(use.value, Other)]
         value = reduce(join, values) if values else Other()
         dearest = max(arms, key=lambda use: use.bound.calls, default=NO_USE)
         return Use(bound, value, 0.0, f"the dearest arm, {dearest.how or 'none'}", dearest.inner)

@@ -62,7 +62,7 @@ def _recipe_faults(recipe: ir.Recipe, plan: ir.Plan) -> list[PlanFault]:
     if names.count("return") != 1:
         faults.append(PlanFault(recipe.name, "a recipe has exactly one `return`"))
     fed = {parameter.name for parameter in recipe.parameters} | {"request"} | set(names) - {"return"}
-    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph: nx.DiGraph[object] = nx.DiGraph()
     graph.add_nodes_from(names)
     for step in recipe.steps:
         place = f"{recipe.name}.{step.name}"
