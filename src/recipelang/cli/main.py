@@ -51,7 +51,7 @@ def _run(given: list[str]) -> Exit:
         verb = importlib.import_module(f"recipelang.cli.{given[0]}")
         parser = argparse.ArgumentParser(f"recipelang {given[0]}", description=VERBS[given[0]] + ".")
         verb.configure(parser)
-        result: Exit = verb.run(parser.parse_args(given[1:]))
+        result: Exit = verb.run(parser.parse_intermixed_args(given[1:]))  # a question may stand after an option
         return result
     parser = argparse.ArgumentParser(
         "recipelang",

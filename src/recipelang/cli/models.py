@@ -11,17 +11,19 @@ from recipelang.localmodels.store import ModelStore
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="action", required=True, metavar="pull|list|remove")
-    for action, help in (("pull", "fetch models"), ("remove", "delete models")):
-        verb = verbs.add_parser(action, help=help)
-        verb.add_argument("models", nargs="+", metavar="MODEL", help="tiny, strong, or an id that `list` shows")
-    add_format(verbs.add_parser("list", help="show all models, and which are here"))
+    parser.add_argument(
+        "action", choices=("list", "pull", "remove"), help="show all and which are here; fetch some; delete some"
+    )
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="tiny, strong, or an id that `list` shows")
+    add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
     store = ModelStore()
     if arguments.action == "list":
         return _list(store, arguments.format)
+    if not arguments.models:
+        raise Stop(Exit.USAGE, "which models? `recipelang models list` shows them")
     for model in [_found(wanted) for wanted in arguments.models]:
         if arguments.action == "pull":
             from recipelang.cli.progress import error_console  # deferred: start-up cost

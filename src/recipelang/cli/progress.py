@@ -104,12 +104,14 @@ def _row(mark: str, style: str, event: Event, what: str) -> Text:
 
 
 def _seen(data: Any) -> str:
-    """The two sides of a comparison: `0.61, wanted >= 0.72`."""
-    return f"{_side(data['saw'])}, wanted {data['is']} {_side(data['than'])}"
+    """The two sides of a comparison, with as many digits as tell them apart: `0.61, wanted >= 0.72`."""
+    saw, than = data["saw"], data["than"]
+    digits = next((few for few in (2, 3, 4) if _side(saw, few) != _side(than, few)), 2)
+    return f"{_side(saw, digits)}, wanted {data['is']} {_side(than, digits)}"
 
 
-def _side(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+def _side(value: Any, digits: int) -> str:
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
 def _money(data: Any) -> str:
