@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = Path(sys.executable).parent
 
 HTTP_CLIENTS = {"aiohttp", "httpx", "httpx2"}
-THIRD_PARTY = HTTP_CLIENTS | {"anyio", "jsonschema_rs", "lark", "minijinja", "networkx", "pydantic", "re2", "rich"}
+THIRD_PARTY = HTTP_CLIENTS | {"anyio", "jsonschema_rs", "lark", "networkx", "pydantic", "re2", "rich"}
 
 
 def must_succeed(*command: str | Path) -> None:

@@ -64,7 +64,8 @@ Report = Callable[[Diagnostic], None]
 class Code:
     """A kind of mistake: why it is one, a program that makes it (`wrong`) and the same one mended (`right`).
 
-    `wrong` and `right` are whole files; the tests check that the first raises this code and the second nothing.
+    `wrong` and `right` are whole files, `files` those beside them, by name; the tests check that the first raises this
+    code and the second nothing.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Code:
     wrong: str
     right: str
     severity: Severity = Severity.ERROR
+    files: tuple[tuple[str, str], ...] = ()
 
     def at(
         self,

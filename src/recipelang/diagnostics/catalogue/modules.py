@@ -25,6 +25,7 @@ IMPORT_CIRCLE = Code(
     "What a file means must not depend on itself.",
     'use "./circle.recipe"\n' + SOLVER,
     SOLVER,
+    files=(("circle.recipe", 'use "./circle.recipe"\n'),),
 )
 LANGUAGE_VERSION = Code(
     "E0604",

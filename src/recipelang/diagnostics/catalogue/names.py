@@ -28,6 +28,7 @@ AMBIGUOUS = Code(
     'use "./one.recipe"\nuse "./two.recipe"\n'
     "recipe r(m: model) -> answer {\n  ask a = shared(model = m)\n  return a\n}\n",
     'use "./one.recipe"\nrecipe r(m: model) -> answer {\n  ask a = shared(model = m)\n  return a\n}\n',
+    files=tuple((name, "role shared() { max_tokens = 100 }\n") for name in ("one.recipe", "two.recipe")),
 )
 NOT_HERE = Code(
     "E0204",
