@@ -1,0 +1,164 @@
+"""The recipes and the commands in README and docs do what they show: every `recipe` and `console` fence is executed.
+
+- A `recipe` fence compiles. Codes in its info string (`recipe E0501`) are what it gives instead, and nothing besides.
+- `recipe file=team.recipe` puts it into the page's folder, where later fences of the page may `use` it or run it.
+- A `console` fence runs each line after `$ ` in that folder, with no network, and compares what is printed, standard
+  error included; `...` stands for any text, and a command with nothing below it must only succeed. `exit=1` is the
+  status of the fence's last command. `console live` reaches the package index or a real model, and starts in a fresh
+  copy of the checkout.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from recipelang import compile_text
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"[EW]\d{4}")
+
+
+@dataclass(frozen=True)
+class Fence:
+    """One fenced block of a page."""
+
+    page: Path
+    line: int
+    words: tuple[str, ...]  # of the info string
+    text: str
+
+    @property
+    def kind(self) -> str:
+        return self.words[0] if self.words else ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def file(self) -> str | None:
+        return self.said("file")
+
+    @property
+    def codes(self) -> set[str]:
+        return {word for word in self.words if CODE.fullmatch(word)}
+
+    def said(self, name: str) -> str | None:
+        """The value of `name=value` in the info string."""
+        return next((word.partition("=")[2] for word in self.words if word.startswith(f"{name}=")), None)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line after `$ `, what is shown below it, and how it must end."""
+
+    line: str
+    shown: str
+    status: int
+
+
+def fences_of(page: Path) -> Iterator[Fence]:
+    text = page.read_text(encoding="utf-8")
+    for match in FENCE.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        inside = re.sub(f"^{match['indent']}", "", match["text"], flags=re.MULTILINE)
+        yield Fence(page, line, tuple(match["info"].split()), inside)
+
+
+def files_up_to(fence: Fence) -> dict[str, str]:
+    """The files that the page has shown so far, this one included."""
+    return {f.file: f.text for f in fences_of(fence.page) if f.file is not None and f.line <= fence.line}
+
+
+def commands_of(fence: Fence) -> list[Command]:
+    parts = re.split(r"^\$ ", fence.text, flags=re.MULTILINE)[1:]
+    last = int(fence.said("exit") or 0)
+    commands = []
+    for number, part in enumerate(parts, 1):
+        line, _, shown = part.partition("\n")
+        while line.endswith("\\"):
+            more, _, shown = shown.partition("\n")
+            line = line[:-1] + more
+        commands.append(Command(line, shown.strip("\n"), last if number == len(parts) else 0))
+    return commands
+
+
+def trimmed(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
+
+
+def agrees(printed: str, shown: str) -> bool:
+    """Whether the output is what is shown, where `...` stands for any text."""
+    pattern = ".*?".join(re.escape(part) for part in trimmed(shown).split("..."))
+    return re.fullmatch(pattern, trimmed(printed), re.DOTALL) is not None
+
+
+def run(command: Command, folder: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    settings = {"PATH": path, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "120"}
+    done = subprocess.run(
+        command.line, shell=True, cwd=folder, env={**os.environ, **settings}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == command.status, f"$ {command.line}\n{done.stdout}exit status {done.returncode}"
+    if command.shown:
+        assert agrees(done.stdout, command.shown), (
+            f"$ {command.line}\n{done.stdout}--- is not what is shown:\n{command.shown}"
+        )
+
+
+FENCES = [fence for page in PAGES for fence in fences_of(page)]
+RECIPES = [fence for fence in FENCES if fence.kind == "recipe"]
+CONSOLES = [fence for fence in FENCES if fence.kind == "console"]
+OFFLINE = [fence for fence in CONSOLES if "live" not in fence.words]
+LIVE = [fence for fence in CONSOLES if "live" in fence.words]
+
+
+@pytest.mark.parametrize("fence", RECIPES, ids=lambda fence: fence.place)
+def test_a_recipe_on_a_page_means_what_the_page_says(fence: Fence) -> None:
+    found = compile_text(fence.text, fence.file or "page.recipe", files_up_to(fence)).diagnostics
+    codes = {diagnostic.code.id for diagnostic in found}
+    if not fence.codes:
+        codes = {code for code in codes if code.startswith("E")}
+    assert codes == fence.codes, "\n".join(f"{d.span}: {d.code.id} {d.message}" for d in found)
+
+
+@pytest.mark.parametrize("fence", OFFLINE, ids=lambda fence: fence.place)
+def test_a_command_on_a_page_prints_what_the_page_shows(fence: Fence, tmp_path: Path) -> None:
+    for name, text in files_up_to(fence).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for command in commands_of(fence):
+        run(command, tmp_path)
+
+
+@pytest.mark.live
+@pytest.mark.slow
+@pytest.mark.parametrize("fence", LIVE, ids=lambda fence: fence.place)
+def test_a_command_that_needs_a_model_or_the_index_works_in_a_fresh_copy(fence: Fence, tmp_path: Path) -> None:
+    copy = tmp_path / "recipelang"
+    left_out = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "__pycache__", "node_modules")
+    shutil.copytree(ROOT, copy, ignore=left_out)
+    for command in commands_of(fence):
+        run(command, copy)
+
+
+def test_every_command_line_of_a_page_is_one_that_is_run() -> None:
+    """A fence of commands with another name (`sh`, `bash`) would be run by nobody."""
+    others = [fence.place for fence in FENCES if fence.kind in ("sh", "bash", "shell", "zsh")]
+    assert not others, f"write them as `console`, each command after `$ `: {others}"
+
+
+def test_dots_stand_for_any_text_and_nothing_else_does() -> None:
+    assert agrees("a\nb  \nc\n", "a\n...\nc")
+    assert not agrees("a\nb\n", "a\nc")
