@@ -14,6 +14,11 @@ CONTEXT = 4_096
 """Tokens of one conversation, prompt and completion."""
 SLOTS = 4
 """Conversations at once."""
+_TEMPLATE = """\
+{%- if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n' + SYSTEM + '<|im_end|>\n' }}{% endif %}
+{%- for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"""
+"""ChatML, the form of the models here that are given a system message of their own."""
 
 
 def main() -> None:
@@ -33,6 +38,8 @@ def main() -> None:
     parameters.verbosity = 0
     parameters.fit_params = False
     parameters.cache_ram_mib = 256
+    if settings["system"] is not None:
+        parameters.chat_template = _TEMPLATE.replace("SYSTEM", json.dumps(settings["system"]))
     try:
         server = xllamacpp.Server(parameters)  # serves until it is collected
         told = {"url": server.listening_address}

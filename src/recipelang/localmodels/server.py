@@ -56,7 +56,9 @@ class LocalModels:
             start_new_session=True,  # a Ctrl-C in the terminal is for the run, which then stops its servers
         )
         self._processes.append(process)
-        settings = json.dumps({"path": str(path), "id": model, "key": key})
+        known = find_model(model)
+        system = known.system if known is not None else None
+        settings = json.dumps({"path": str(path), "id": model, "key": key, "system": system})
         try:
             return Endpoint(f"{await _address(process, settings, model)}/v1", key)
         except BaseException:
