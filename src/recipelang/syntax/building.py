@@ -160,8 +160,8 @@ class Builder:
         return tuple(self.attribute(child) for child in _trees(tree) if child.data == "attribute")
 
     def attribute(self, tree: Parse) -> nodes.Attribute:
-        value = self.expression(_trees(tree)[0])
-        return nodes.Attribute(self.name(_token(tree, "NAME")), value, span=self.span(tree))
+        key, value = cast(Token, tree.children[0]), self.expression(_trees(tree)[0])
+        return nodes.Attribute(self.name(key), value, span=self.span(tree))
 
     def block(self, tree: Parse) -> nodes.Block:
         return nodes.Block(self.attributes(tree), span=self.span(tree))

@@ -109,7 +109,7 @@ def _foreign(span: Span) -> Diagnostic | None:
 
 def _misspelled(span: Span, expected: Sequence[str]) -> Diagnostic | None:
     """A word where a declaration or a step begins."""
-    if not _WORD.fullmatch(span.text):
+    if not _WORD.fullmatch(span.text) or "a name" in expected:
         return None
     for words, what in ((DECLARATIONS, "declaration"), (STEPS, "step")):
         if f"`{words[-1]}`" in expected and "`or`" not in expected:
