@@ -17,14 +17,15 @@ from recipelang.ir.sizing import (
     CALL_TOKENS,
     DEFAULT_TIMEOUT,
     FENCE_BYTES,
-    MAX_RETRY_DELAY,
+    HEADING_BYTES,
     MESSAGE_TOKENS,
     REPAIR_BYTES,
+    SCALAR_BYTES,
 )
 from recipelang.ir.template import Section, Slot, Template
 from recipelang.ir.template import Words as TemplateWords
-from recipelang.ir.types import AnswerType, RecordType
-from recipelang.validation.evaluating import Environment, evaluate, listed, member, of_type
+from recipelang.ir.types import AnswerType
+from recipelang.validation.evaluating import MAX_TOKENS, Environment, Facts, evaluate, listed, member, most, of_type
 from recipelang.validation.values import (
     Abstract,
     Answers,
@@ -36,13 +37,11 @@ from recipelang.validation.values import (
     Other,
     Words,
     join,
+    told,
 )
 
-SCALAR_BYTES = 40
-"""A number, a bool or a case of an enum in a prompt, at most."""
-HEADING_BYTES = 24
-"""What stands before an item of a list, or around the name of a record's field, at most."""
 MAX_UNROLLED = 10_000
+"""Branches or rounds of a step, at most, where nothing that is known here bounds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +75,19 @@ class Prover:
         default_factory=dict
     )
     unpriced: set[str] = field(default_factory=set)
+    facts: Facts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.facts = Facts.of(self.plan)
 
     def alone(self, name: str) -> Certificate:
         parameters = self.plan.recipes[name].parameters
-        return self._fresh(name, {p.name: of_type(p.type, self.plan) for p in parameters})
+        return self._fresh(name, {p.name: of_type(p.type, self.facts) for p in parameters})
 
     def exposed(self, entry: ir.Entry) -> Certificate:
-        known: dict[str, Abstract] = {}
-        for argument in entry.arguments:
-            known[argument.name] = evaluate(argument.value, known, self.plan)
+        defaults = {p.name: p.default for p in self.plan.recipes[entry.recipe].parameters if p.default is not None}
+        given = {argument.name: argument.value for argument in entry.arguments}
+        known = {name: evaluate(value, {}, self.facts) for name, value in {**defaults, **given}.items()}
         return self._fresh(entry.recipe, known)
 
     def _fresh(self, name: str, arguments: Mapping[str, Abstract]) -> Certificate:
@@ -125,61 +128,57 @@ class Prover:
             case ir.Choose():
                 use = self._choose(step, known)
             case ir.Let():
-                return Use(Bound(), evaluate(step.value, known, self.plan))
+                return Use(Bound(), evaluate(step.value, known, self.facts))
             case ir.Return():
                 return self._return(step, known)
             case _:
                 assert_never(step)
         if step.fallback is not None:
-            tried = Items(0, math.inf, use.value)
+            tried = Items(0, use.value.high if isinstance(use.value, Items) else math.inf, use.value)
             inside = {**known, "tried": tried, step.name: use.value}
-            use = replace(use, value=join(use.value, evaluate(step.fallback, inside, self.plan)))
+            use = replace(use, value=join(use.value, evaluate(step.fallback, inside, self.facts)))
         return _timed(use, step.timeout)
 
     def _ask(self, step: ir.Ask, known: Environment) -> Use:
-        attempts = 1 + step.retries
         once = self._call(step.call, known, repairs=True)
-        if attempts == 1:
+        if step.retries == 0:
             return once
-        use = _scaled(once, attempts)
-        waiting = MAX_RETRY_DELAY * step.retries
-        bound = replace(use.bound, seconds=use.bound.seconds + waiting, parallel=once.bound.parallel)
-        return replace(
-            use, bound=bound, how=f"(1 + {step.retries} {_plural(step.retries, 'retry', 'retries')}) × {once.how}"
-        )
+        bound = replace(_scaled(once, 1 + step.retries).bound, seconds=once.bound.seconds)
+        how = f"(1 + {step.retries} {_plural(step.retries, 'retry', 'retries')}) × {once.how}"
+        return replace(once, bound=bound, how=how)
 
     def _fanout(self, step: ir.Fanout, known: Environment) -> Use:
-        over = _items(evaluate(step.over, known, self.plan))
-        count = over.high if step.samples is None else _high(evaluate(step.samples, known, self.plan))
-        branches = [
-            _scaled(self._call(step.call, {**known, step.variable: item}), times)
-            for item, times in _shares(over, count, step)
-        ]
-        total = _together(branches)
-        inner = max((use.bound.parallel for use in branches), default=0)
-        seconds = max(
-            (
-                use.bound.seconds / max(1, times)
-                for use, (_, times) in zip(branches, _shares(over, count, step), strict=True)
-            ),
-            default=0.0,
+        over = _items(evaluate(step.over, known, self.facts))
+        samples = None if step.samples is None else evaluate(step.samples, known, self.facts)
+        count = _count(over.high) if samples is None else most(samples, MAX_UNROLLED)
+        shares = _shares(over, count, step)
+        branches = [self._call(step.call, {**known, step.variable: item}) for item, _ in shares]
+        total = _together([_scaled(use, times) for use, (_, times) in zip(branches, shares, strict=True)])
+        narrowest, widest = self._at_once(step, known, count)
+        bound = replace(
+            total.bound,
+            parallel=widest * max((use.bound.parallel for use in branches), default=0),
+            seconds=math.ceil(count / narrowest) * max((use.bound.seconds for use in branches), default=0.0),
         )
-        at_once = count if step.parallel is None else min(count, _high(evaluate(step.parallel, known, self.plan)))
-        waves = math.ceil(count / at_once) if at_once else 0
-        bound = replace(total.bound, parallel=int(at_once) * inner, seconds=waves * seconds)
         item = reduce(join, (use.value for use in branches)) if branches else Other()
-        low = 0 if step.quorum is None else 1
-        value = Items(low, count, item)
-        many = (
-            f"{count:g} × {_callee(step.call)}" if over.exact is not None else f"up to {count:g} × {_callee(step.call)}"
-        )
-        return Use(bound, value, 0.0, many, branches[0].inner if branches else ())
+        value = Items(0 if step.quorum is None else 1, count, item)
+        sure = over.exact is not None if samples is None else isinstance(samples, Number) and samples.low == samples.high
+        how = f"{count} × {_callee(step.call)}" if sure else f"up to {count} × {_callee(step.call)}"
+        return Use(bound, value, 0.0, how, branches[0].inner if branches else ())
+
+    def _at_once(self, step: ir.Fanout, known: Environment, count: int) -> tuple[int, int]:
+        """The least and the greatest number of branches side by side: fewer take longer, more need more at once."""
+        if step.parallel is None:
+            return max(1, count), count
+        parallel = evaluate(step.parallel, known, self.facts)
+        least = math.ceil(parallel.low) if isinstance(parallel, Number) and parallel.low > 1 else 1
+        return min(least, max(1, count)), most(parallel, count)
 
     def _cascade(self, step: ir.Cascade, known: Environment) -> Use:
-        over = _items(evaluate(step.over, known, self.plan))
+        over = _items(evaluate(step.over, known, self.facts))
         tries = [
             _scaled(self._call(step.call, {**known, step.variable: item}), times)
-            for item, times in _shares(over, over.high, None)
+            for item, times in _shares(over, _count(over.high), None)
         ]
         total = _together(tries)
         parallel = max((use.bound.parallel for use in tries), default=0)
@@ -188,7 +187,7 @@ class Prover:
         return Use(replace(total.bound, parallel=parallel), value, 0.0, how, tries[0].inner if tries else ())
 
     def _repeat(self, step: ir.Repeat, known: Environment) -> Use:
-        state = evaluate(step.start, known, self.plan)
+        state = evaluate(step.start, known, self.facts)
         total = Use(Bound(), state)
         rounds = self._rounds(step, known)
         last: tuple[Abstract, Abstract, Use] | None = None
@@ -210,13 +209,16 @@ class Prover:
 
     def _rounds(self, step: ir.Repeat, known: Environment) -> list[Abstract]:
         if step.over is not None:
-            over = _items(evaluate(step.over, known, self.plan))
+            over = _items(evaluate(step.over, known, self.facts))
             return list(over.exact) if over.exact is not None else [over.item] * _count(over.high)
-        times = evaluate(step.times, known, self.plan) if step.times is not None else Number(0, 0)
-        return [Other()] * _count(_high(times))
+        times = evaluate(step.times, known, self.facts) if step.times is not None else Number(0, 0)
+        return [Other()] * most(times, MAX_UNROLLED)
 
     def _choose(self, step: ir.Choose, known: Environment) -> Use:
-        arms = [NO_USE if isinstance(arm.call, FailExpression) else self._call(arm.call, known) for arm in step.arms]
+        arms = [
+            NO_USE if isinstance(arm.call, FailExpression) else self._call(arm.call, known, repairs=True)
+            for arm in step.arms
+        ]
         bound = reduce(_greatest, (use.bound for use in arms), Bound())
         values: list[Abstract] = [use.value for use in arms if not isinstance(use.value, Other)]
         value = reduce(join, values) if values else Other()
@@ -224,22 +226,22 @@ class Prover:
         return Use(bound, value, 0.0, f"the dearest arm, {dearest.how or 'none'}", dearest.inner)
 
     def _return(self, step: ir.Return, known: Environment) -> Use:
-        value = evaluate(step.value, known, self.plan)
-        contract = evaluate(step.contract, known, self.plan) if step.contract is not None else Contracts(0)
+        value = evaluate(step.value, known, self.facts)
+        contract = evaluate(step.contract, known, self.facts) if step.contract is not None else Contracts(0)
         repairs = contract.repair if isinstance(contract, Contracts) else 0
         use = Use(Bound(), value)
         if repairs and isinstance(value, Answers):
-            base = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS, 1)
-            use = self._calls(base, value.max_tokens, Models(value.models), 0, repairs, answering=True)
+            conversation = Linear(CALL_TOKENS, 1)
+            use = self._exchange(conversation, value.max_tokens, Models(value.models), 0, repairs)
             use = replace(use, value=value, how=f"{repairs} {_plural(repairs, 'repair', 'repairs')}")
         if step.fallback is not None:
-            use = replace(use, value=join(use.value, evaluate(step.fallback, known, self.plan)))
+            use = replace(use, value=join(use.value, evaluate(step.fallback, known, self.facts)))
         return use
 
     # --------------------------------------------------------------- calls
 
     def _call(self, call: ir.Call, known: Environment, *, repairs: bool = False) -> Use:
-        given = {argument.name: evaluate(argument.value, known, self.plan) for argument in call.arguments}
+        given = {argument.name: evaluate(argument.value, known, self.facts) for argument in call.arguments}
         if isinstance(call, ir.RecipeCall):
             certificate, value = self.recipe(call.recipe, given)
             return Use(certificate.total, value, 0.0, f"`{call.recipe}`", certificate.steps)
@@ -247,49 +249,48 @@ class Prover:
 
     def _role(self, call: ir.RoleCall, given: dict[str, Abstract], known: Environment, repairs: bool) -> Use:
         role = self.plan.roles[call.role]
-        model = evaluate(call.model, known, self.plan)
-        tokens = (
-            role.max_tokens if call.max_tokens is None else _count(_high(evaluate(call.max_tokens, known, self.plan)))
-        )
-        prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS, 1 if role.conversation else 0)
-        for template in (role.system, role.prompt):
-            prompt += _template_size(template or (), given)
-        if role.schema is not None:
-            prompt += Linear(len(role.schema.encode()))
-        again = role.repair if role.schema is not None else self._repairs(call, role, known) if repairs else 0
+        model = evaluate(call.model, known, self.facts)
         models = model if isinstance(model, Models) else Models(None)
-        use = self._calls(prompt, tokens, models, 1, again, answering=False)
+        tokens = role.max_tokens
+        if call.max_tokens is not None:
+            tokens = most(evaluate(call.max_tokens, known, self.facts), MAX_TOKENS)
+        again = role.repair if role.schema is not None else self._repairs(call, role, given, known) if repairs else 0
+        use = self._exchange(self._prompt(role, given), tokens, models, 1, again)
         how = _callee(call) if not again else f"({_callee(call)} + {again} {_plural(again, 'repair', 'repairs')})"
         return replace(use, value=self._answer(role, tokens, models), how=how)
 
-    def _repairs(self, call: ir.RoleCall, role: ir.Role, known: Environment) -> int:
-        expression = call.contract if call.contract is not None else role.contract
-        contract = evaluate(expression, known, self.plan) if expression is not None else None
+    def _prompt(self, role: ir.Role, given: Mapping[str, Abstract]) -> Linear:
+        prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS, 1 if role.conversation or role.prompt is None else 0)
+        for template in (role.system, role.prompt):
+            prompt += _template_size(template or (), given, self.facts)
+        return prompt if role.schema is None else prompt + Linear(len(role.schema.encode()))
+
+    def _repairs(self, call: ir.RoleCall, role: ir.Role, given: Environment, known: Environment) -> int:
+        """The repairs that the contract of a call allows: its own, else that of its role, which names its parameters."""
+        contract: Abstract = Contracts(0)
+        if call.contract is not None:
+            contract = evaluate(call.contract, known, self.facts)
+        elif role.contract is not None:
+            contract = evaluate(role.contract, given, self.facts)
         return contract.repair if isinstance(contract, Contracts) else 0
 
     def _answer(self, role: ir.Role, tokens: int, models: Models) -> Abstract:
         size = BYTES_PER_TOKEN * tokens
-        match role.returns:
-            case AnswerType():
-                return Answers(size, tokens, models.names)
-            case RecordType() as record:
-                shape = of_type(record, self.plan)
-                return Fields(shape.fields if isinstance(shape, Fields) else (), size)
-            case _:
-                return Other()
+        if isinstance(role.returns, AnswerType):
+            return Answers(size, tokens, models.names)
+        return told(of_type(role.returns, self.facts), size)
 
-    def _calls(self, prompt: Linear, tokens: int, models: Models, first: int, repairs: int, *, answering: bool) -> Use:
-        """So many calls, and so many repairs, each of which sends the ones before along."""
-        said = Linear(BYTES_PER_TOKEN * tokens + REPAIR_BYTES + FENCE_BYTES + 2 * MESSAGE_TOKENS)
-        prompts = [prompt] * first + [prompt + said.times(number) for number in range(1, repairs + 1)]
-        count = len(prompts)
-        total = reduce(Linear.__add__, prompts, Linear())
+    def _exchange(self, prompt: Linear, tokens: int, models: Models, first: int, repairs: int) -> Use:
+        """A first call or none, and repairs, of which each sends the answer before it along; all in the time of one."""
+        repair = prompt + Linear(BYTES_PER_TOKEN * tokens + REPAIR_BYTES + FENCE_BYTES + 2 * MESSAGE_TOKENS)
+        count = first + repairs
+        total = prompt.times(first) + repair.times(repairs)
         bound = Bound(
             calls=count,
             prompt_tokens=total,
             completion_tokens=count * tokens,
             cost=self._cost(total, count * tokens, models),
-            seconds=count * DEFAULT_TIMEOUT,
+            seconds=DEFAULT_TIMEOUT if count else 0.0,
             parallel=1 if count else 0,
         )
         return Use(bound, Other())
@@ -379,53 +380,58 @@ def _certificate(recipe: ir.Recipe, graph: StepGraph, used: Mapping[str, Use]) -
 # ------------------------------------------------------------------ leaves
 
 
-def _template_size(template: Template, given: Mapping[str, Abstract]) -> Linear:
+def _template_size(template: Template, given: Mapping[str, Abstract], facts: Facts) -> Linear:
     total = Linear()
     for part in template:
         match part:
             case TemplateWords(text):
                 total += Linear(len(text.encode()))
             case Slot(path):
-                total += _shown(_at(path, given))
+                total += _shown(_at(path, given, facts), facts)
             case Section(_, then, otherwise):
-                total += _template_size(then, given).join(_template_size(otherwise, given))
+                total += _template_size(then, given, facts).join(_template_size(otherwise, given, facts))
     return total
 
 
-def _at(path: tuple[str, ...], given: Mapping[str, Abstract]) -> Abstract:
+def _at(path: tuple[str, ...], given: Mapping[str, Abstract], facts: Facts) -> Abstract:
     value = given.get(path[0], Other())
     for name in path[1:]:
-        value = member(value, name)
+        value = member(value, name, facts)
     return value
 
 
-def _shown(value: Abstract) -> Linear:
-    """How large a value is in a prompt, its fence included."""
+def _shown(value: Abstract, facts: Facts) -> Linear:
+    """How large a value is in a prompt, its fence included; infinite for a list that has no greatest length."""
     match value:
         case Answers(size=size):
             return Linear(size + FENCE_BYTES)
         case Words(size):
             return size + Linear(FENCE_BYTES)
         case Items(exact=exact) if exact is not None:
-            return reduce(Linear.__add__, (_numbered(item) for item in exact), Linear(SCALAR_BYTES))
+            return reduce(Linear.__add__, (_numbered(item, facts) for item in exact), Linear(SCALAR_BYTES))
         case Items(high=high, item=item):
-            return _numbered(item).times(0 if math.isinf(high) else high) + Linear(SCALAR_BYTES)
-        case Fields(size=int(size)):
-            return Linear(size + FENCE_BYTES)
-        case Fields(fields):
-            named = (_shown(inside) + Linear(len(name.encode()) + HEADING_BYTES) for name, inside in fields)
-            return reduce(Linear.__add__, named, Linear(SCALAR_BYTES))
+            return Linear(SCALAR_BYTES) + (Linear(high) if math.isinf(high) else _numbered(item, facts).times(high))
+        case Fields(fields, size, built):
+            quoted = Linear(size + FENCE_BYTES) if size is not None else Linear()
+            return quoted.join(_fields(fields, facts)) if built else quoted
+        case Models() | Contracts():
+            return Linear(max(SCALAR_BYTES, facts.longest_name))
         case _:
             return Linear(SCALAR_BYTES)
 
 
-def _numbered(item: Abstract) -> Linear:
-    return _shown(item) + Linear(HEADING_BYTES)
+def _fields(fields: Iterable[tuple[str, Abstract]], facts: Facts) -> Linear:
+    """How large a record is that the recipe made: field by field."""
+    named = (_shown(inside, facts) + Linear(len(name.encode()) + HEADING_BYTES) for name, inside in fields)
+    return reduce(Linear.__add__, named, Linear(SCALAR_BYTES))
 
 
-def _shares(over: Items, count: float, step: ir.Fanout | None) -> list[tuple[Abstract, int]]:
+def _numbered(item: Abstract, facts: Facts) -> Linear:
+    return _shown(item, facts) + Linear(HEADING_BYTES)
+
+
+def _shares(over: Items, total: int, step: ir.Fanout | None) -> list[tuple[Abstract, int]]:
     """The items with the number of calls for each."""
-    total = _count(count)
     if over.exact is None or not over.exact:
         return [(over.item, total)] if total else []
     if step is None or step.samples is None:
@@ -438,10 +444,6 @@ def _shares(over: Items, count: float, step: ir.Fanout | None) -> list[tuple[Abs
 
 def _items(value: Abstract) -> Items:
     return value if isinstance(value, Items) else listed([])
-
-
-def _high(value: Abstract) -> float:
-    return max(0.0, value.high) if isinstance(value, Number) else 0.0
 
 
 def _count(high: float) -> int:
@@ -459,8 +461,7 @@ def _scaled(use: Use, times: int) -> Use:
 
 def _together(uses: Iterable[Use]) -> Use:
     """One after the other; the peak is the greatest."""
-    bound, value = Bound(), Other()
-    result: Abstract = value
+    bound, result = Bound(), NO_USE.value
     for use in uses:
         b = use.bound
         bound = Bound(
