@@ -95,7 +95,7 @@ class _Page:
                 case Slot(path):
                     found += self._shown(self._at(path, arguments))
                 case Section(path, then, otherwise):
-                    found += self.pieces(then if is_there(self._at(path, arguments)) else otherwise, arguments)
+                    found += self.pieces(then if _holds(self._at(path, arguments)) else otherwise, arguments)
         return found
 
     def _at(self, path: tuple[str, ...], arguments: Mapping[str, Value]) -> Value:
@@ -142,9 +142,14 @@ class _Page:
         return pieces or [NOTHING]
 
 
+def _holds(value: Value) -> bool:
+    """Whether a section's `{% if %}` holds: the value is there, and is not false."""
+    return value is not False and is_there(value)
+
+
 def request_bytes(request: Request) -> int:
-    """The size of a request as bounds count it: bytes of its texts and tools, and a constant for each message."""
-    return _size(request.messages) + _json_bytes(request.tools)
+    """The size of a request as bounds count it: bytes of its texts, tools and metadata, and a constant for each message."""
+    return _size(request.messages) + _json_bytes(request.tools) + sum(map(byte_length, request.metadata.values()))
 
 
 def prompt_bound(
