@@ -14,8 +14,6 @@ from recipelang.semantics.checking import Checked, check
 from recipelang.semantics.modules import Gatherer, Program
 from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, Source
 
-MAX_MESSAGES = 100
-
 
 @dataclass
 class Compilation:
@@ -130,8 +128,9 @@ def compile_text(text: str, name: str = "<text>", files: Mapping[str, str] | Non
     return Compilation(Source(name, text), MemoryLoader(files or {}))
 
 
-def _place(diagnostic: Diagnostic) -> tuple[str, int]:
-    return (diagnostic.span.source.name, diagnostic.span.start) if diagnostic.span else ("", -1)
+def _place(diagnostic: Diagnostic) -> tuple[bool, str, int]:
+    span = diagnostic.span
+    return (False, span.source.name, span.start) if span is not None else (True, "", 0)
 
 
 __all__ = ["Compilation", "compile_file", "compile_text"]

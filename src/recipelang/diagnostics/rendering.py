@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from recipelang.diagnostics.diagnostic import Diagnostic, Edit, Severity
@@ -80,36 +81,82 @@ def _place(span: Span | None) -> dict[str, Any] | None:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What is drawn under a place: `^` for the culprit, `-` for a witness."""
+
+    span: Span
+    text: str
+    sign: str
+    tone: str
+
+
 def _render(diagnostic: Diagnostic, color: bool) -> str:
     paint = _painter(color)
     tone = _RED if diagnostic.severity is Severity.ERROR else _YELLOW
     head = paint(f"{diagnostic.severity.value}[{diagnostic.code.id}]", tone)
-    lines = [f"{head}{paint(': ' + diagnostic.message, _BOLD)}"]
-    marks = [(label.span, label.text, _BLUE, "-") for label in diagnostic.labels]
+    marks = [_Mark(label.span, label.text, "-", _BLUE) for label in diagnostic.labels]
     if diagnostic.span is not None:
-        marks.insert(0, (diagnostic.span, diagnostic.label, tone, "^"))
-    gutter = max((len(str(span.position.line)) for span, *_ in marks), default=1)
-    bar = paint("|", _BLUE)
-    shown = ""
-    for span, text, mark_tone, mark in marks:
-        where = span.source.name
-        if where != shown:
-            lines.append(f"{' ' * gutter}{paint('-->', _BLUE)} {span}")
-            lines.append(f"{' ' * gutter} {bar}")
-            shown = where
-        line, under = _excerpt(span, mark)
-        number = paint(f"{span.position.line:>{gutter}}", _BLUE)
-        said = f" {text}" if text else ""
-        lines.append(f"{number} {bar} {line}".rstrip())
-        lines.append(f"{' ' * gutter} {bar} {under[0]}{paint(under[1] + said, mark_tone)}")
-    lines += [_told("note", note, gutter, paint) for note in _joined(diagnostic.notes)]
+        marks.insert(0, _Mark(diagnostic.span, diagnostic.label, "^", tone))
+    gutter = max((len(str(mark.span.position.line)) for mark in marks), default=1)
+    lines = [f"{head}{paint(': ' + diagnostic.message, _BOLD)}"]
+    for source in dict.fromkeys(mark.span.source for mark in marks):
+        lines += _quoted([mark for mark in marks if mark.span.source is source], gutter, paint)
+    if diagnostic.notes:
+        lines.append(_told("note", "\n".join(diagnostic.notes), gutter, paint))
     if diagnostic.help:
         lines.append(_told("help", diagnostic.help, gutter, paint))
     return "\n".join(lines) + "\n"
 
 
-def _joined(notes: tuple[str, ...]) -> list[str]:
-    return ["\n".join(notes)] if notes else []
+def _quoted(marks: list[_Mark], gutter: int, paint: Paint) -> list[str]:
+    """The lines of one source that are marked, in its order, under the place of the first mark."""
+    blank, bar = " " * gutter, paint("|", _BLUE)
+    lines = [f"{blank}{paint('-->', _BLUE)} {marks[0].span}", f"{blank} {bar}"]
+    before = 0
+    for number in sorted({mark.span.position.line for mark in marks}):
+        if before and number > before + 1:
+            lines.append(paint("...", _BLUE))
+        before = number
+        for group in _together([mark for mark in marks if mark.span.position.line == number]):
+            shown, under = _excerpt(group, paint)
+            lines.append(f"{paint(f'{number:>{gutter}}', _BLUE)} {bar} {shown}".rstrip())
+            lines += [f"{blank} {bar} {row}" for row in under]
+    return lines
+
+
+def _together(marks: list[_Mark]) -> list[list[_Mark]]:
+    """The marks of one line; each by itself where the line is too long to show them at once."""
+    line = marks[0].span.source.line(marks[0].span.position.line)
+    return [marks] if len(line) <= WINDOW else [[mark] for mark in marks]
+
+
+def _excerpt(marks: list[_Mark], paint: Paint) -> tuple[str, list[str]]:
+    """A line of a source, and what is drawn under it: the signs, with the words of the last one beside them and those
+    of the others below, each under its own place."""
+    first = marks[0].span
+    line = first.source.line(first.position.line)
+    begin = max(0, min(first.position.column - 1 - WINDOW // 3, len(line) - WINDOW))
+    end = begin + WINDOW
+    cut = "…" if begin else ""
+    shown = cut + _plain(line[begin:end]) + ("…" if end < len(line) else "")
+    drawn = [(_columns_of(mark, line, begin, end, len(cut)), mark) for mark in reversed(marks)]
+    drawn.sort(key=lambda place_and_mark: place_and_mark[0])
+    signs, at = "", 0
+    for (start, stop), mark in drawn:
+        signs += " " * (start - at) + paint(mark.sign * (stop - max(start, at)), mark.tone)
+        at = max(at, stop)
+    (_, last), *rest = reversed(drawn)
+    rows = [signs + (paint(f" {last.text}", last.tone) if last.text else "")]
+    return shown, rows + [" " * start + paint(mark.text, mark.tone) for (start, _), mark in rest if mark.text]
+
+
+def _columns_of(mark: _Mark, line: str, begin: int, end: int, cut: int) -> tuple[int, int]:
+    """The columns under a mark, at least one; a span over several lines is marked to the end of its first one."""
+    start = mark.span.position.column - 1
+    stop = min(start + mark.span.end - mark.span.start, len(line), end)
+    column = cut + _width(_plain(line[begin:start]))
+    return column, column + max(1, _width(_plain(line[start:stop])))
 
 
 def _told(word: str, text: str, gutter: int, paint: Paint) -> str:
@@ -120,27 +167,13 @@ def _told(word: str, text: str, gutter: int, paint: Paint) -> str:
     )
 
 
-def _excerpt(span: Span, mark: str) -> tuple[str, tuple[str, str]]:
-    """The line of a span, and the blanks and the marks under it. A span over several lines is marked to its line's end."""
-    line_number, column = span.position
-    line = span.source.line(line_number)
-    start = column - 1
-    length = min(span.end - span.start, max(1, len(line) - start))
-    begin = max(0, min(start - WINDOW // 3, len(line) - WINDOW)) if len(line) > WINDOW else 0
-    end = begin + WINDOW
-    cut_before, cut_after = ("…" if begin else ""), ("…" if end < len(line) else "")
-    shown = cut_before + _plain(line[begin:end]) + cut_after
-    before = cut_before + _plain(line[begin:start])
-    marked = _plain(line[start : min(start + length, end)])
-    return shown, (" " * _columns(before), mark * max(1, _columns(marked)))
-
-
 def _plain(text: str) -> str:
     """Tabs as blanks; what can't be shown as a dot."""
     return "".join(c if c.isprintable() else "·" for c in text.replace("\t", "    "))
 
 
-def _columns(text: str) -> int:
+def _width(text: str) -> int:
+    """The columns that a text takes in a terminal."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -6,6 +6,9 @@ of UTF-8, and what a provider's chat template puts around them.
 
 from __future__ import annotations
 
+GREATEST_INTEGER = 2**63 - 1
+"""Integers stay between this and its negative: a larger literal is refused, arithmetic stops there."""
+
 CALL_TOKENS = 64
 """Tokens that a chat template may add to a call: its own system message, the turn that opens the answer."""
 
@@ -30,3 +33,12 @@ DEFAULT_TIMEOUT = 120.0
 
 MAX_RETRY_DELAY = 8.0
 """Seconds between two attempts, at most, jitter included, unless the provider asks for longer within the timeout."""
+
+SCALAR_BYTES = 40
+"""A number or a bool in a prompt, at most."""
+
+HEADING_BYTES = 24
+"""What stands before an item of a list, or around the name of a record's field, at most."""
+
+FINISH_BYTES = 64
+"""Why an answer ended, as a provider may put it, where a prompt quotes that; cut there."""

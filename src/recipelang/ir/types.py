@@ -156,6 +156,10 @@ def spelled(type: Type) -> str:
             return "int"
         case IntType(low, high):
             return f"int({_range(low, high)})"
+        case ListType(NeverType(), high=0):
+            return "[]"
+        case EnumType(()):
+            return "label"
         case ContractType(repair):
             return "contract" if repair == 1 else f"contract(0..{repair})"
         case EnumType(cases):
@@ -165,7 +169,7 @@ def spelled(type: Type) -> str:
         case ListType(item, 0, None):
             return f"{spelled(item)}[]"
         case ListType(item, low, high):
-            return f"{spelled(item)}[{_range(low, high)}]"
+            return f"{spelled(item)}[{_range(low or None, high)}]"
         case OptionalType(item):
             return f"{spelled(item)}?"
         case _:
@@ -175,4 +179,4 @@ def spelled(type: Type) -> str:
 def _range(low: int | None, high: int | None) -> str:
     if low == high:
         return str(low)
-    return f"{'' if low in (None, 0) else low}..{'' if high is None else high}"
+    return f"{'' if low is None else low}..{'' if high is None else high}"

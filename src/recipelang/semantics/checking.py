@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
@@ -10,6 +11,7 @@ from recipelang.diagnostics import Diagnostic, Report
 from recipelang.diagnostics.catalogue import bounds, calls, names, types
 from recipelang.ir import plan as ir
 from recipelang.ir.types import AnswerType, NeverType, RequestType, spelled
+from recipelang.semantics.contracts import ContractReader
 from recipelang.semantics.declarations import Declarer
 from recipelang.semantics.expressions import Elaborator
 from recipelang.semantics.modules import Program
@@ -19,6 +21,10 @@ from recipelang.source import Loader, Span
 from recipelang.syntax import nodes
 
 REQUEST = Local(RequestType(), None, "request")
+NOWHERE = {
+    "it": "is the item at hand in `accept`, `keep`, `by` and the like, and nothing elsewhere",
+    "tried": "stands for the answers so far in the `fallback` of a `cascade`, and for nothing elsewhere",
+}
 
 
 @dataclass
@@ -70,9 +76,8 @@ class _Checker:
                 self._expose(declaration, declarer)
 
     def _declarer(self, module: Module, report: Report) -> Declarer:
-        nowhere = dict.fromkeys(("it", "tried"), "has a meaning only inside a step")
-        scope = Scope(module, {"request": REQUEST}, unavailable=nowhere)
-        return Declarer(Elaborator(report), self.loader, scope, report)
+        scope = Scope(module, ChainMap({"request": REQUEST}), unavailable=NOWHERE)
+        return Declarer(Elaborator(report), scope, report)
 
     def _declaration(self, node: nodes.AnyDeclaration, declarer: Declarer) -> None:
         match node:
@@ -83,10 +88,10 @@ class _Checker:
                 if (model := declarer.model(node)) is not None:
                     self.result.models[model.name] = model
             case nodes.Contract():
-                contract = declarer.contract(node)
+                contract = ContractReader(declarer.constants.module, self.loader, declarer.report).read(node)
                 self.result.contracts[contract.name] = contract
             case nodes.Record():
-                declarer.check_record(node)
+                declarer.types.check_record(node)
             case nodes.Role():
                 role = declarer.role(node)
                 self.result.roles[role.name] = role

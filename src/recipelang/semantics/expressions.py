@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -37,13 +38,15 @@ from recipelang.ir.types import (
 from recipelang.semantics import members
 from recipelang.semantics.functions import CallSite, result_of
 from recipelang.semantics.narrowing import TypeAt, facts_if_false, facts_if_true, path_of
-from recipelang.semantics.scope import Local, Scope, Symbol, look_up, visible_names
+from recipelang.semantics.reserved import RESERVED, reserved
+from recipelang.semantics.scope import Local, Scope, Symbol, look_up, may_declare, visible_names
 from recipelang.semantics.typed import ERRONEOUS, Typed
-from recipelang.semantics.typing import fits, fits_but_for_length, int_type, is_number, join, without_none
+from recipelang.semantics.typing import fits, fits_but_for_length, is_number, join, number_type, without_none
 from recipelang.source import Span
 from recipelang.syntax import nodes
 
 INFINITY = math.inf
+_WORD = re.compile("[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,11 @@ class Elaborator:
     def fitting(self, node: nodes.Expression, scope: Scope, wanted: Type, what: str) -> Typed:
         """The expression as a value of type `wanted`; `what` says in messages what the value is for."""
         typed = self.typed(node, scope, wanted)
-        if fits(typed.type, wanted) or _literal_score(typed, wanted):
+        return self.as_fitting(node, typed, wanted, what)
+
+    def as_fitting(self, node: nodes.Expression, typed: Typed, wanted: Type, what: str) -> Typed:
+        """An expression that has been typed, as a value of type `wanted`."""
+        if fits(typed.type, wanted):
             return typed
         self._misfit(node, typed, wanted, what)
         return Typed(typed.expression, NeverType())
@@ -135,22 +142,21 @@ class Elaborator:
                 f"{what} has the wrong type",
                 label=f"this is `{spelled(actual)}`, but `{spelled(wanted)}` is wanted",
                 help=_conversion_help(actual, wanted),
-                fix=_text_fix(node, actual, wanted),
+                fix=_conversion_fix(node, actual, wanted),
             )
         )
 
     # ---------------------------------------------------------------- names
 
     def _name(self, node: nodes.Name, scope: Scope, wanted: Type | None) -> Typed:
-        if node.text in scope.locals:
-            local = scope.locals[node.text]
-            type = scope.narrowed.get(node.text, local.type)
-            return Typed(ir.Variable(node.text), type, local.low, local.high)
-        if _is_label(wanted) and not look_up(scope.module, node.text):
-            return self._label(node, cast(EnumType, without_none(cast(Type, wanted))))
         if node.text in scope.unavailable:
             self.report(names.NOT_HERE.at(node.span, f"`{node.text}` {scope.unavailable[node.text]}"))
             return ERRONEOUS
+        if node.text in scope.locals:
+            type = scope.narrowed.get(node.text, scope.locals[node.text].type)
+            return Typed(ir.Variable(node.text), type)
+        if _is_label(wanted) and not look_up(scope.module, node.text):
+            return self._label(node, cast(EnumType, without_none(cast(Type, wanted))))
         symbol = self.symbol(node, scope, "name")
         if symbol is None:
             return ERRONEOUS
@@ -207,8 +213,8 @@ class Elaborator:
         return None
 
     def unknown(self, node: nodes.Name, scope: Scope, what: str) -> None:
-        if node.text in scope.module.file.broken:
-            return  # declared, with a mistake that has been reported
+        if may_declare(scope.module, node.text):
+            return
         near = nearest(node.text, [*scope.locals, *visible_names(scope.module)])
         self.report(
             names.UNKNOWN_NAME.at(
@@ -228,8 +234,6 @@ class Elaborator:
         joined: Type = NeverType()
         for item, typed in zip(node.items, items, strict=True):
             common = join(joined, typed.type)
-            if inner is not None and _literal_score(typed, inner):
-                common = inner
             if common is None:
                 self.report(
                     types.MIXED_LIST.at(
@@ -246,10 +250,23 @@ class Elaborator:
     def _record(self, node: nodes.RecordLiteral, scope: Scope, wanted: Type | None) -> Typed:
         wanted = without_none(wanted) if wanted is not None else None
         if not isinstance(wanted, RecordType):
-            fields = tuple((field.name.text, self.typed(field.value, scope)) for field in node.fields)
-            type = RecordType("record", tuple(FieldType(name, typed.type) for name, typed in fields))
-            return Typed(_record_expression(fields), type)
+            return self._unnamed_record(node, scope)
         return self._known_record(node, scope, wanted)
+
+    def _unnamed_record(self, node: nodes.RecordLiteral, scope: Scope) -> Typed:
+        given: dict[str, Typed] = {}
+        for field in node.fields:
+            if field.name.text in given:
+                self._twice(field.name)
+            else:
+                given[field.name.text] = self.typed(field.value, scope)
+        type = RecordType("record", tuple(FieldType(name, typed.type) for name, typed in given.items()))
+        return Typed(_record_expression(tuple(given.items())), type)
+
+    def _twice(self, name: nodes.Name) -> None:
+        self.report(
+            names.DUPLICATE_ATTRIBUTE.at(name.span, f"`{name.text}` is given twice", help="keep one of the two")
+        )
 
     def _known_record(self, node: nodes.RecordLiteral, scope: Scope, wanted: RecordType) -> Typed:
         types_of = {field.name: field.type for field in wanted.fields}
@@ -257,7 +274,7 @@ class Elaborator:
         for field in node.fields:
             name = field.name.text
             if name in given:
-                self.report(names.DUPLICATE_ATTRIBUTE.at(field.name.span, f"`{name}` is given twice"))
+                self._twice(field.name)
             elif name not in types_of:
                 self._unknown_field(field.name, wanted)
             else:
@@ -266,7 +283,10 @@ class Elaborator:
         if missing:
             self.report(
                 types.MISSING_FIELD.at(
-                    node.span, f"`{wanted.name}` also needs {listed(missing)}", label="not all of its fields are here"
+                    node.span,
+                    f"`{wanted.name}` also needs {listed(missing)}",
+                    label="not all of its fields are here",
+                    help="only fields of a type `T?` may be left out",
                 )
             )
         absent = [(n, Typed(ir.Constant(None), NoneType())) for n in types_of if n not in given]
@@ -300,15 +320,26 @@ class Elaborator:
         return Typed(expression, ListType(element.type, 0 if condition else source.low, source.high))
 
     def new_name(self, name: nodes.Name, scope: Scope) -> None:
-        """Reports a name that is in use already: a name means one thing in a recipe."""
-        if name.text in scope.locals:
+        """Reports a name that is taken already: a name means one thing in a recipe."""
+        if name.text in RESERVED:
+            self.report(reserved(name, "a loop variable"))
+        elif name.text in scope.locals:
             first = scope.locals[name.text]
-            labels = (Label(first.span, f"the {first.what} of that name"),) if first.span else ()
-            self.report(names.DUPLICATE.at(name.span, f"`{name.text}` is in use here already", labels=labels))
+            self.report(
+                names.DUPLICATE.at(
+                    name.span,
+                    f"`{name.text}` is in use here already",
+                    labels=(Label(first.span, f"the {first.what} of that name"),) if first.span else (),
+                    help="a name means one thing in a recipe: call this one something else",
+                )
+            )
 
     def list_of(self, node: nodes.Expression, scope: Scope, what: str) -> Typed | None:
         """The expression, which must be a list; none where it is not, which has been reported."""
-        typed = self.typed(node, scope)
+        return self.as_list(node, self.typed(node, scope), what)
+
+    def as_list(self, node: nodes.Expression, typed: Typed, what: str) -> Typed | None:
+        """An expression that has been typed, which must be a list."""
         if isinstance(typed.type, ListType):
             return typed
         if isinstance(typed.type, OptionalType) and isinstance(typed.type.item, ListType):
@@ -339,7 +370,7 @@ class Elaborator:
             self.report(types.BAD_OPERATION.at(node.span, "`-` needs a number", label=f"of `{spelled(operand.type)}`"))
             return ERRONEOUS
         low, high = -operand.high, -operand.low
-        type = int_type(low, high) if isinstance(operand.type, IntType) else FloatType()
+        type = number_type(low, high, whole=isinstance(operand.type, IntType))
         if isinstance(operand.expression, ir.Constant):
             return Typed(ir.Constant(-cast(float, operand.expression.value)), type, low, high)
         return Typed(ir.UnaryExpression("-", operand.expression), type, low, high)
@@ -372,6 +403,7 @@ class Elaborator:
             right = self.condition(node.right, guarded, "the right side of `or`")
             return Typed(ir.BinaryExpression("or", left.expression, right.expression), BoolType())
         right = self.typed(node.right, guarded, wanted)
+        self._check_may_be_absent(node, left.type)
         there = without_none(left.type)
         if isinstance(there, ListType):
             there = ListType(there.item, max(1, there.low), there.high)
@@ -379,16 +411,40 @@ class Elaborator:
         if joined is None:
             self._incompatible(node, left, right, "`or` gives one of its two sides, so they need a common type")
             return ERRONEOUS
-        return Typed(ir.BinaryExpression("or_else", left.expression, right.expression), joined)
+        low, high = min(left.low, right.low), max(left.high, right.high)
+        return Typed(ir.BinaryExpression("or_else", left.expression, right.expression), joined, low, high)
+
+    def _check_may_be_absent(self, node: nodes.Binary, left: Type) -> None:
+        """`or` takes its right side where the left one is none or empty; one that never is would hide a mistake."""
+        if isinstance(left, (OptionalType, NoneType, TextType, NeverType)) or (
+            isinstance(left, ListType) and left.low == 0
+        ):
+            return
+        self.report(
+            types.BAD_OPERATION.at(
+                node.right.span,
+                "the right side of this `or` is never used",
+                labels=(Label(node.left.span, f"`{spelled(left)}`, which is always there"),),
+                help="`a or b` is `b` where `a` is none or empty: remove one of the two",
+            )
+        )
 
     def _equality(self, node: nodes.Binary, scope: Scope) -> Typed:
-        left = self.typed(node.left, scope)
-        right = self.typed(node.right, scope, left.type)
+        if self._is_bare(node.left, scope):
+            right = self.typed(node.right, scope)
+            left = self.typed(node.left, scope, right.type)
+        else:
+            left = self.typed(node.left, scope)
+            right = self.typed(node.right, scope, left.type)
         if join(without_none(left.type), without_none(right.type)) is None:
             self._incompatible(node, left, right, "two values of different types are never equal")
             return ERRONEOUS
         operator = cast(Literal["==", "!="], node.operator)
         return Typed(ir.BinaryExpression(operator, left.expression, right.expression), BoolType())
+
+    def _is_bare(self, node: nodes.Expression, scope: Scope) -> bool:
+        """Whether it is a word that names nothing here, as an enum's case or a label does."""
+        return isinstance(node, nodes.Name) and node.text not in scope.locals and not look_up(scope.module, node.text)
 
     def _order(self, node: nodes.Binary, scope: Scope) -> Typed:
         left, right = self.typed(node.left, scope), self.typed(node.right, scope)
@@ -409,19 +465,17 @@ class Elaborator:
 
     def _membership(self, node: nodes.Binary, scope: Scope) -> Typed:
         operator = cast(Literal["in", "not in"], node.operator)
-        right = self.typed(node.right, scope)
+        before = None if self._is_bare(node.left, scope) else self.typed(node.left, scope)
+        right = self.typed(node.right, scope, ListType(before.type) if before is not None else None)
         if isinstance(right.type, TextType):
-            left = self.fitting(node.left, scope, TextType(), "what is looked for in a text")
+            left = before or self.typed(node.left, scope, TextType())
+            left = self.as_fitting(node.left, left, TextType(), "what is looked for in a text")
             return Typed(ir.BinaryExpression(operator, left.expression, right.expression), BoolType())
-        items = (
-            self.list_of(node.right, scope, f"the right side of `{operator}`")
-            if not isinstance(right.type, ListType)
-            else right
-        )
+        items = self.as_list(node.right, right, f"the right side of `{operator}`")
         if items is None:
             return Typed(ERRONEOUS.expression, BoolType())
         item = cast(ListType, items.type).item
-        left = self.typed(node.left, scope, item)
+        left = before or self.typed(node.left, scope, item)
         if join(without_none(left.type), without_none(item)) is None:
             self._incompatible(node, left, right, "it can't be in a list of another type")
         return Typed(ir.BinaryExpression(operator, left.expression, items.expression), BoolType())
@@ -439,10 +493,11 @@ class Elaborator:
             self._incompatible(node, left, right, f"`{node.operator}` has no meaning for these two")
             return ERRONEOUS
         operator = cast(Literal["+", "-", "*", "/", "%"], node.operator)
-        low, high = _interval(operator, left, right)
-        if isinstance(type, IntType):
-            type = int_type(low, high)
-        return Typed(ir.BinaryExpression(operator, left.expression, right.expression), type, low, high)
+        if is_number(type):
+            low, high = _interval(operator, left, right)
+            type = number_type(low, high, whole=isinstance(type, IntType))
+            return Typed(ir.BinaryExpression(operator, left.expression, right.expression), type, low, high)
+        return Typed(ir.BinaryExpression(operator, left.expression, right.expression), type)
 
     def _incompatible(self, node: nodes.Binary, left: Typed, right: Typed, why: str) -> None:
         self.report(
@@ -451,6 +506,8 @@ class Elaborator:
                 why,
                 label=f"`{spelled(left.type)}` {node.operator} `{spelled(right.type)}`",
                 help=_conversion_help(left.type, right.type) or _conversion_help(right.type, left.type),
+                fix=_conversion_fix(node.left, left.type, right.type)
+                or _conversion_fix(node.right, right.type, left.type),
             )
         )
 
@@ -489,8 +546,7 @@ class Elaborator:
         path = path_of(node)
         if path is not None:
             type = scope.narrowed.get(path, type)
-        low, high = _bounds_of(type)
-        return Typed(ir.MemberExpression(target.expression, node.name.text), type, low, high)
+        return Typed(ir.MemberExpression(target.expression, node.name.text), type)
 
     def _unknown_member(self, node: nodes.Member, type: Type, known: dict[str, Type]) -> None:
         near = nearest(node.name.text, known)
@@ -635,7 +691,7 @@ class Elaborator:
     def type_at(self, scope: Scope) -> TypeAt:
         """How guards ask for the types of the names and members that they test."""
         quiet = Elaborator(lambda _: None)
-        return lambda node: quiet.typed(node, scope).type
+        return lambda node, facts: quiet.typed(node, scope.with_narrowed(facts)).type
 
 
 # ------------------------------------------------------------------- leaves
@@ -647,32 +703,11 @@ def _number(node: nodes.Number) -> Typed:
         case nodes.NumberKind.INT:
             return Typed(ir.Constant(value), IntType(int(value), int(value)), value, value)
         case nodes.NumberKind.FLOAT:
-            return Typed(ir.Constant(float(value)), FloatType(), value, value)
+            return Typed(ir.Constant(float(value)), number_type(value, value, whole=False), value, value)
         case nodes.NumberKind.DURATION:
-            return Typed(ir.Constant(float(value)), DurationType(), value, value)
+            return Typed(ir.Constant(float(value)), DurationType())
         case nodes.NumberKind.MONEY:
-            return Typed(ir.Constant(float(value)), MoneyType(), value, value)
-
-
-def _literal_score(typed: Typed, wanted: Type) -> bool:
-    """A number whose interval shows that it is a score."""
-    return isinstance(without_none(wanted), ScoreType) and is_number(typed.type) and typed.low >= 0 and typed.high <= 1
-
-
-def _bounds_of(type: Type) -> tuple[float, float]:
-    match type:
-        case IntType(low, high):
-            return (-INFINITY if low is None else low), (INFINITY if high is None else high)
-        case ScoreType():
-            return 0.0, 1.0
-        case _:
-            return -INFINITY, INFINITY
-
-
-def local(type: Type, span: Span | None, what: str) -> Local:
-    """A local name whose interval is that of its type."""
-    low, high = _bounds_of(type)
-    return Local(type, span, what, low, high)
+            return Typed(ir.Constant(float(value)), MoneyType())
 
 
 def _record_expression(fields: tuple[tuple[str, Typed], ...]) -> ir.RecordExpression:
@@ -708,8 +743,6 @@ def _arithmetic_type(operator: str, left: Typed, right: Typed) -> Type | None:
 
 
 def _interval(operator: str, left: Typed, right: Typed) -> tuple[float, float]:
-    if not (is_number(left.type) and is_number(right.type)):
-        return -INFINITY, INFINITY
     match operator:
         case "+":
             return left.low + right.low, left.high + right.high
@@ -770,8 +803,14 @@ def _conversion_help(actual: Type, wanted: Type) -> str:
             return f"the answer is in its field `{inside}`"
         case FloatType(), ScoreType():
             return "a score is between 0 and 1: use `clamp(...)`"
-        case FloatType(), IntType():
+        case ((FloatType() | ScoreType()), IntType()):
             return "use `round`, `ceil` or `floor`"
+        case TextType(), EnumType() | OptionalType(EnumType()):
+            return "the case of an enum, and a label, is a bare word"
+        case ((IntType() | ScoreType() | FloatType()), DurationType()):
+            return "a time has a unit, as in `500ms`, `5s`, `2m`"
+        case ((IntType() | ScoreType() | FloatType()), MoneyType()):
+            return "an amount has a `$`, as in `$0.05`"
         case ModelType(), ListType(ModelType()):
             return "put it in brackets to make a list of one"
         case ListType(item), other if fits(item, other):
@@ -786,7 +825,11 @@ def _conversion_help(actual: Type, wanted: Type) -> str:
             return ""
 
 
-def _text_fix(node: nodes.Expression, actual: Type, wanted: Type) -> Fix | None:
-    if isinstance(actual, AnswerType) and isinstance(wanted, TextType) and isinstance(node, nodes.Name):
-        return Fix("read its text", (Edit(node.span, f"{node.text}.text"),))
-    return None
+def _conversion_fix(node: nodes.Expression, actual: Type, wanted: Type) -> Fix | None:
+    match node, actual, without_none(wanted):
+        case nodes.Name(name), AnswerType(), TextType():
+            return Fix("read its text", (Edit(node.span, f"{name}.text"),))
+        case nodes.Text(value), TextType(), EnumType(cases) if _WORD.fullmatch(value) and value in (cases or (value,)):
+            return Fix("write it as a bare word", (Edit(node.span, value),))
+        case _:
+            return None

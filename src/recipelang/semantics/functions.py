@@ -29,8 +29,8 @@ from recipelang.ir.types import (
     spelled,
 )
 from recipelang.semantics.scope import Local, Scope
-from recipelang.semantics.typed import Typed
-from recipelang.semantics.typing import int_type, is_number, without_none
+from recipelang.semantics.typed import Typed, interval_of
+from recipelang.semantics.typing import int_type, is_number, number_type, without_none
 from recipelang.syntax import nodes
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ class CallSite:
         if typed is None:
             return None
         found = cast(ListType, typed.type)
-        if of is not None and not isinstance(found.item, NeverType):
-            wanted = ListType(of)
-            if isinstance(self.elaborator.fitting(node, self.scope, wanted, self.what(name)).type, NeverType):
+        if of is not None:
+            fitting = self.elaborator.as_fitting(node, typed, ListType(of), self.what(name))
+            if isinstance(fitting.type, NeverType):
                 return None
         if found.low < least and not self.scope.partial:
             self._may_be_empty(node, found)
@@ -228,8 +228,13 @@ def _total(site: CallSite) -> Result | None:
         )
         return None
     summed = without_none(of.type if of is not None else found.item)
-    type = summed if isinstance(summed, (DurationType, MoneyType)) else FloatType()
-    return Result(_together(xs=xs, of=of), type)
+    if isinstance(summed, (DurationType, MoneyType)):
+        return Result(_together(xs=xs, of=of), summed)
+    if site.function.name == "sum":
+        return Result(_together(xs=xs, of=of), FloatType())
+    low, high = interval_of(summed)
+    low, high = min(0, low), max(0, high)  # the mean of none is 0
+    return Result(_together(xs=xs, of=of), number_type(low, high, whole=False), low, high)
 
 
 def _extreme(site: CallSite) -> Result | None:
@@ -255,7 +260,7 @@ def _extreme(site: CallSite) -> Result | None:
     if isinstance(first, (DurationType, MoneyType)):
         return Result(given, first, low, high)
     whole = all(isinstance(n.type, IntType) for n in numbers)
-    return Result(given, int_type(low, high) if whole else FloatType(), low, high)
+    return Result(given, number_type(low, high, whole=whole), low, high)
 
 
 def _clamp(site: CallSite) -> Result | None:
@@ -263,10 +268,11 @@ def _clamp(site: CallSite) -> Result | None:
     low, high = site.value("low", FloatType()), site.value("high", FloatType())
     if x is None or isinstance(x.type, NeverType):
         return None
-    least = low.low if low is not None else 0.0
-    most = high.high if high is not None else 1.0
-    type: Type = ScoreType() if least >= 0 and most <= 1 else FloatType()
-    return Result(_together(x=x, low=low, high=high), type, least, most)
+    ends = [end for end in (low, high) if end is not None]
+    least = min(low.low if low is not None else 0.0, high.low if high is not None else 1.0)
+    most = max(low.high if low is not None else 0.0, high.high if high is not None else 1.0)
+    whole = all(isinstance(number.type, IntType) for number in (x, *ends))
+    return Result(_together(x=x, low=low, high=high), number_type(least, most, whole=whole), least, most)
 
 
 def _abs(site: CallSite) -> Result | None:
@@ -275,7 +281,7 @@ def _abs(site: CallSite) -> Result | None:
         return None
     high = max(abs(x.low), abs(x.high))
     low = 0.0 if x.low <= 0 <= x.high else min(abs(x.low), abs(x.high))
-    return Result(_together(x=x), int_type(low, high) if isinstance(x.type, IntType) else FloatType(), low, high)
+    return Result(_together(x=x), number_type(low, high, whole=isinstance(x.type, IntType)), low, high)
 
 
 def _whole(site: CallSite) -> Result | None:
@@ -314,7 +320,7 @@ def _text_or_answer(site: CallSite, name: str) -> Typed:
     typed = site.elaborator.typed(site.given[name][0], site.scope)
     if isinstance(typed.type, (AnswerType, NeverType)):
         return typed
-    return site.elaborator.fitting(site.given[name][0], site.scope, TextType(), site.what(name))
+    return site.elaborator.as_fitting(site.given[name][0], typed, TextType(), site.what(name))
 
 
 def _matches(site: CallSite) -> Result | None:

@@ -6,10 +6,11 @@ import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from recipelang.diagnostics import Label, Report
+from recipelang.diagnostics import Edit, Fix, Label, Report
 from recipelang.diagnostics.catalogue import modules, names
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.resources import standard_recipe, standard_recipe_names
+from recipelang.semantics.reserved import RESERVED, TYPE_NAMES, reserved
 from recipelang.semantics.scope import KIND_OF, Declared, Module
 from recipelang.source import Loader, LoadProblem, Source, Span
 from recipelang.syntax import nodes
@@ -62,6 +63,7 @@ class Gatherer:
                     file.language.span,
                     f"this version of recipelang reads language {LANGUAGE}",
                     label=f"the file is in language {file.language.value}",
+                    help="a later version may read it; if the file needs nothing of that, write `language 1`",
                 )
             )
 
@@ -72,8 +74,19 @@ class Gatherer:
             only = None
         else:
             used, only = self._standard(use)
-        if used is not None:
+        if used is None:
+            module.incomplete = True
+        elif (used, only) in module.uses:
+            self._used_twice(use)
+        else:
             module.uses.append((used, only))
+
+    def _used_twice(self, use: nodes.Use) -> None:
+        self.report(
+            names.DUPLICATE.at(
+                use.span, "this is used already", help="remove it", fix=Fix("remove it", (Edit(use.span, ""),))
+            )
+        )
 
     def _standard(self, use: nodes.Use) -> tuple[Module | None, str | None]:
         """`std.fusion` is the one name `fusion` of that standard file; `std.models` has no such name, and gives all."""
@@ -133,6 +146,9 @@ def _declared(file: nodes.File, report: Report) -> dict[str, Declared]:
         if isinstance(declaration, (nodes.Use, nodes.Expose)):
             continue
         name = declaration.name
+        kind = KIND_OF[type(declaration)]
+        if name.text in RESERVED or (isinstance(declaration, nodes.Record) and name.text in TYPE_NAMES):
+            report(reserved(name, f"a {kind}"))
         if name.text in found:
             first = found[name.text]
             report(

@@ -25,10 +25,12 @@ from recipelang.ir.types import (
     spelled,
 )
 from recipelang.semantics.attributes import Attributes, read_attributes
-from recipelang.semantics.declarations import CALL_SETTINGS, MAX_REPAIRS, RESERVED_VALUES, Declarer
-from recipelang.semantics.expressions import Elaborator, listed, local
-from recipelang.semantics.narrowing import facts_if_true
-from recipelang.semantics.scope import Local, Scope, Symbol
+from recipelang.semantics.contracts import MAX_REPAIRS
+from recipelang.semantics.declarations import MAX_TEMPERATURE, Declarer
+from recipelang.semantics.expressions import Elaborator, listed
+from recipelang.semantics.narrowing import facts_if_false, facts_if_true
+from recipelang.semantics.reserved import CALL_SETTINGS, RESERVED, reserved
+from recipelang.semantics.scope import Local, Scope, Symbol, look_up
 from recipelang.semantics.typed import ERRONEOUS, Typed
 from recipelang.semantics.typing import fits, join
 from recipelang.source import Span
@@ -96,8 +98,8 @@ class RecipeChecker:
         budget = self.budget()
         steps = self._unique_steps(locals_)
         ordered = self._in_order(steps)
-        circular = {_name(step): Local(NeverType(), None, "step") for step in self.node.steps}
-        scope = self.declarer.constants.with_locals(**{**circular, **locals_})
+        known = {**{_name(step): Local(NeverType(), None, "step") for step in self.node.steps}, **locals_}
+        scope = self.declarer.constants.seeing(known)  # which grows with each step that has been checked
         checked: dict[str, ir.Step] = {}
         for step in ordered:
             result = self._step(step, scope, returns)
@@ -105,7 +107,7 @@ class RecipeChecker:
                 checked["return"] = result
             else:
                 checked[step.name.text] = result
-                scope = scope.with_locals(**{step.name.text: self._value_of(step, result)})
+                known[step.name.text] = Local(result.type, step.name.span, "step")
         self._check_use(ordered, locals_)
         in_file_order = [checked[_name(step)] for step in steps if _name(step) in checked]
         return ir.Recipe(
@@ -116,9 +118,6 @@ class RecipeChecker:
             steps=tuple(in_file_order),
             doc=node.doc,
         )
-
-    def _value_of(self, step: NamedStep, result: ir.Step) -> Local:
-        return local(result.type, step.name.span, "step")
 
     def budget(self) -> ir.Budget:
         block = self.node.budget
@@ -144,12 +143,8 @@ class RecipeChecker:
                     steps.append(step)
                 continue
             name = step.name
-            if name.text in RESERVED_VALUES:
-                self.report(
-                    names.RESERVED.at(
-                        name.span, f"a step can't be called `{name.text}`", label="has a meaning of its own"
-                    )
-                )
+            if name.text in RESERVED:
+                self.report(reserved(name, "a step"))
                 continue
             if name.text in taken:
                 what, first = taken[name.text]
@@ -242,11 +237,12 @@ class RecipeChecker:
         )
 
     def _check_use(self, steps: list[nodes.Step], parameters: dict[str, Local]) -> None:
-        read = {name for step in steps for name in _reads(step)}
+        readers: dict[str, list[str]] = {}
         for step in steps:
-            if not isinstance(step, nodes.Return) and step.name.text not in {
-                n for other in steps if other is not step for n in _reads(other)
-            }:
+            for name in _reads(step):
+                readers.setdefault(name, []).append(_name(step))
+        for step in steps:
+            if not isinstance(step, nodes.Return) and readers.get(step.name.text, []) in ([], [step.name.text]):
                 self.report(
                     warnings.UNUSED.at(
                         step.name.span,
@@ -255,7 +251,7 @@ class RecipeChecker:
                     )
                 )
         for name, value in parameters.items():
-            if name not in read and value.span is not None:
+            if name not in readers and value.span is not None:
                 self.report(warnings.UNUSED.at(value.span, f"nothing reads the parameter `{name}`", help="remove it"))
 
     # --------------------------------------------------------------- steps
@@ -376,13 +372,14 @@ class RecipeChecker:
         if quorum is None:
             return
         node = policy.values["quorum"]
-        if quorum.low > branches.high or (quorum.low == quorum.high and quorum.low > branches.low):
-            never = quorum.low > branches.high
+        never = quorum.low > branches.high
+        unsure = quorum.low == quorum.high and quorum.low > branches.low and "fallback" not in policy.values
+        if never or unsure:
             most, least = _shown(branches.high), _shown(branches.low)
             self.report(
                 bounds.QUORUM.at(
                     node.span,
-                    f"a quorum of {_shown(quorum.low)} {'can never be reached' if never else 'can not always be reached'}",
+                    f"a quorum of {_shown(quorum.low)} {'can never' if never else 'can not always'} be reached",
                     label=f"there are at most {most} branches" if never else f"there may be as few as {least} branches",
                     labels=(
                         Label(
@@ -390,7 +387,9 @@ class RecipeChecker:
                             "one for each of these" if "samples" not in policy.values else "spread over these",
                         ),
                     ),
-                    help=f"ask for {'at most ' + most if never else 'no more than ' + least}, or give the list more items",
+                    help=f"ask for at most {most}, or give the list more items"
+                    if never
+                    else f"{'' if branches.low < 1 else f'ask for at most {least}, '}give the list a greater least length, or say what happens then with a `fallback`",
                 )
             )
 
@@ -409,13 +408,23 @@ class RecipeChecker:
         typed = self.elaborator.fitting(node, scope, IntType(), f"`{name}`")
         if isinstance(typed.type, NeverType):
             return Typed(typed.expression, IntType(1, 1), 1, 1)
-        if typed.high < 1:
-            self.report(
-                types.OUT_OF_RANGE.at(node.span, f"`{name}` must be at least 1", label=f"it is {_shown(typed.high)}")
-            )
+        if typed.low < 1:
+            self._too_few(node, f"`{name}`", typed)
         elif name == "samples" and typed.high > MAX_ITEMS:
             self._unbounded(node, f"`{name}`", typed.high)
         return replace(typed, low=max(typed.low, 1), high=max(typed.high, 1))
+
+    def _too_few(self, node: nodes.Expression, name: str, count: Typed) -> None:
+        never = count.high < 1
+        least = "any number" if math.isinf(count.low) else _shown(count.low)
+        self.report(
+            types.OUT_OF_RANGE.at(
+                node.span,
+                f"{name} must be at least 1",
+                label=f"it is {_shown(count.high)}" if count.low == count.high else f"it may be {least}",
+                help="" if never else f"give it a bound, as in `int(1..8)`, or write `max(1, {node.span.text})`",
+            )
+        )
 
     def _unbounded(self, node: nodes.Expression, what: str, high: float) -> None:
         number = "no greatest length" if math.isinf(high) else f"up to {_shown(high)}"
@@ -431,8 +440,6 @@ class RecipeChecker:
     def _items(self, variable: nodes.Name, iterable: nodes.Expression, scope: Scope) -> tuple[Typed, Scope]:
         """The list that a step goes through, and the scope in which its variable is an item."""
         self.elaborator.new_name(variable, scope)
-        if variable.text in RESERVED_VALUES:
-            self.report(names.RESERVED.at(variable.span, f"a loop variable can't be called `{variable.text}`"))
         over = self.elaborator.list_of(iterable, scope, "what a step goes through")
         if over is None:
             unknown = Typed(ERRONEOUS.expression, ListType(NeverType(), 1, 1))
@@ -440,7 +447,7 @@ class RecipeChecker:
         found = cast(ListType, over.type)
         if found.high is None or found.high > MAX_ITEMS:
             self._unbounded(iterable, "the list", math.inf if found.high is None else found.high)
-        return over, scope.with_locals(**{variable.text: local(found.item, variable.span, "loop variable")})
+        return over, scope.with_locals(**{variable.text: Local(found.item, variable.span, "loop variable")})
 
     def _cascade(self, step: nodes.Cascade, scope: Scope) -> ir.Step:
         policy = self._policy(step)
@@ -467,11 +474,12 @@ class RecipeChecker:
     def _repeat(self, step: nodes.Repeat, scope: Scope) -> ir.Step:
         policy = self._policy(step)
         over: Typed | None = None
+        before = scope.without({step.name.text: "has no value before the first round"})
         inner = scope
         if step.variable is not None and step.iterable is not None:
-            over, inner = self._items(step.variable, step.iterable, scope)
-        times = self._times(step, scope)
-        start = self._start(policy, step, scope)
+            over, inner = self._items(step.variable, step.iterable, before)
+        times = self._times(step, before)
+        start = self._start(policy, step, before)
         state = join(start.type, self._returns_of(step.call, scope)) or start.type
         name = step.name.text
         inside = inner.with_locals(**{name: Local(state, step.name.span, "step")})
@@ -506,7 +514,9 @@ class RecipeChecker:
         times = self.elaborator.fitting(step.times, scope, IntType(), "how often a step repeats")
         if isinstance(times.type, NeverType):
             return times
-        if times.high > MAX_ITEMS:
+        if times.low < 1:
+            self._too_few(step.times, "how often a step repeats", times)
+        elif times.high > MAX_ITEMS:
             self._unbounded(step.times, "how often this repeats", times.high)
         return times
 
@@ -547,6 +557,8 @@ class RecipeChecker:
                 )
             made, arm_type = self._arm(arm, scope)
             arms.append(made)
+            if arm.condition is not None:  # the arms that follow are looked at only where it does not hold
+                scope = scope.with_narrowed(facts_if_false(arm.condition, self.elaborator.type_at(scope)))
             joined = join(type, arm_type)
             if joined is None:
                 self.report(
@@ -666,9 +678,7 @@ class RecipeChecker:
 
     def _callee(self, node: nodes.Call, scope: Scope, wants: str, step: str) -> Signature | None:
         if node.callee.text in scope.locals:
-            self.report(
-                calls.NOT_CALLABLE.at(node.callee.span, f"`{node.callee.text}` is a value, not a role or a recipe")
-            )
+            self._called_a_value(node.callee, scope)
             return None
         what = {"role": "role", "recipe": "recipe", "either": "role or recipe"}[wants]
         symbol = self.elaborator.symbol(node.callee, scope, what)
@@ -676,7 +686,12 @@ class RecipeChecker:
             return None
         if not isinstance(symbol.node, (nodes.Role, nodes.Recipe)):
             self.report(
-                calls.NOT_CALLABLE.at(node.callee.span, f"the {symbol.kind} `{node.callee.text}` can't be called")
+                calls.NOT_CALLABLE.at(
+                    node.callee.span,
+                    f"the {symbol.kind} `{node.callee.text}` can't be called",
+                    label="a step calls a role or a recipe",
+                    help=f"call a role, with `model = {node.callee.text}`" if symbol.kind == "model" else "",
+                )
             )
             return None
         if wants == "role" and isinstance(symbol.node, nodes.Recipe):
@@ -684,6 +699,28 @@ class RecipeChecker:
         if wants == "recipe" and isinstance(symbol.node, nodes.Role):
             self._wrong_step(node, step, "ask", "a role is one call")
         return self.signature_of(symbol)
+
+    def _called_a_value(self, callee: nodes.Name, scope: Scope) -> None:
+        found = look_up(scope.module, callee.text)
+        hidden = bool(found) and isinstance(found[0].node, (nodes.Role, nodes.Recipe))
+        taken = next((name for name in self._names() if name.text == callee.text), None)
+        what = scope.locals[callee.text].what
+        help = f"call a role, and give it this as its argument: `role(..., model = {callee.text})`"
+        if hidden:
+            help = f"a name means one thing in a recipe: call the {what} something else than the {found[0].kind}"
+        self.report(
+            calls.NOT_CALLABLE.at(
+                callee.span,
+                f"`{callee.text}` is a {what} here, not a role or a recipe",
+                labels=(Label(taken.span, f"the {what} of that name"),) if taken is not None else (),
+                help=help,
+            )
+        )
+
+    def _names(self) -> list[nodes.Name]:
+        """What the recipe itself gives a name to."""
+        steps = [step.name for step in self.node.steps if not isinstance(step, nodes.Return)]
+        return [*(parameter.name for parameter in self.node.parameters), *steps]
 
     def _wrong_step(self, node: nodes.Call, step: str, other: str, why: str) -> None:
         self.report(
@@ -790,6 +827,14 @@ class RecipeChecker:
         temperature = (
             fitting(given["temperature"], scope, FloatType(), "`temperature`") if "temperature" in given else None
         )
+        if temperature is not None and (temperature.high < 0 or temperature.low > MAX_TEMPERATURE):
+            self.report(
+                types.OUT_OF_RANGE.at(
+                    given["temperature"].span,
+                    "`temperature` is out of range",
+                    label=f"it goes from 0 to {MAX_TEMPERATURE}",
+                )
+            )
         tokens = (
             fitting(given["max_tokens"], scope, IntType(1, 1_000_000), "`max_tokens`")
             if "max_tokens" in given
@@ -855,10 +900,14 @@ def _reads(node: object) -> set[str]:
             found.add(at.text)
         elif isinstance(at, tuple):
             waiting += at
+        elif isinstance(at, nodes.Attribute) and at.name.text in _WORDS:
+            continue
         elif isinstance(at, nodes.Node):
             waiting += [getattr(at, field.name) for field in fields(at) if field.name not in _NOT_READ]
     return found
 
 
+_WORDS = frozenset(("on_error", "spread"))
+"""The policies whose values are bare words of the language."""
 _NOT_READ = frozenset(("name", "callee", "variable", "span"))
 """The fields of nodes that hold names which introduce something, or name a declaration or a member."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from recipelang.ir.types import Type
 from recipelang.source import Source, Span
@@ -30,6 +31,7 @@ class Module:
     file: nodes.File
     declared: dict[str, Declared] = field(default_factory=dict)
     uses: list[tuple[Module, str | None]] = field(default_factory=list)
+    incomplete: bool = False  # whether a file that it uses could not be had, with names that nobody knows
 
     def qualified(self, name: str) -> str:
         """The name of a declaration in the plan."""
@@ -56,11 +58,15 @@ def look_up(module: Module, name: str) -> list[Symbol]:
     """What a name stands for in a module: its own declaration, else those of the files it uses."""
     if name in module.declared:
         return [Symbol(module, module.declared[name])]
-    return [
-        Symbol(used, used.declared[name])
-        for used, only in module.uses
-        if name in used.declared and only in (None, name)
-    ]
+    places = {used.name: used for used, only in module.uses if name in used.declared and only in (None, name)}
+    return [Symbol(used, used.declared[name]) for used in places.values()]
+
+
+def may_declare(module: Module, name: str) -> bool:
+    """Whether the name may be declared where it could not be read: that has been reported already."""
+    return module.incomplete or any(
+        name in place.file.broken or place.incomplete for place in (module, *(used for used, _ in module.uses))
+    )
 
 
 def visible_names(module: Module) -> Iterator[str]:
@@ -76,28 +82,33 @@ class Local:
     type: Type
     span: Span | None
     what: str  # "parameter", "step", "loop variable", ...
-    low: float = float("-inf")  # the interval of a number
-    high: float = float("inf")
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The names that an expression may read, and what guards around it have shown (`narrowed`, by path)."""
+    """The names that an expression may read, and what guards around it have shown."""
 
     module: Module
-    locals: Mapping[str, Local]
-    narrowed: Mapping[str, Type] = field(default_factory=dict)
+    locals: ChainMap[str, Local] = field(default_factory=ChainMap)
+    narrowed: Mapping[str, Type] = field(default_factory=dict)  # narrower types, by path
     partial: bool = False  # whether an expression may fail here: in a fallback, where that has an owner
-    unavailable: Mapping[str, str] = field(
-        default_factory=dict
-    )  # names known to the reader that cannot be read here, and why
+    unavailable: Mapping[str, str] = field(default_factory=dict)  # names that can't be read here, and why
 
     def with_locals(self, **more: Local) -> Scope:
+        return self.seeing(more)
+
+    def seeing(self, more: dict[str, Local]) -> Scope:
+        """The scope with these names besides, of which there may be more later on."""
         narrowed = {path: type for path, type in self.narrowed.items() if path.split(".")[0] not in more}
-        return Scope(self.module, {**self.locals, **more}, narrowed, self.partial, self.unavailable)
+        unavailable = {name: why for name, why in self.unavailable.items() if name not in more}
+        return replace(self, locals=self.locals.new_child(more), narrowed=narrowed, unavailable=unavailable)
 
     def with_narrowed(self, facts: Mapping[str, Type]) -> Scope:
-        return Scope(self.module, self.locals, {**self.narrowed, **facts}, self.partial, self.unavailable)
+        return replace(self, narrowed={**self.narrowed, **facts}) if facts else self
+
+    def without(self, names: Mapping[str, str]) -> Scope:
+        """The scope in which these names can't be read, and why."""
+        return replace(self, unavailable={**self.unavailable, **names})
 
     def allowing_failure(self) -> Scope:
-        return Scope(self.module, self.locals, self.narrowed, True, self.unavailable)
+        return replace(self, partial=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from recipelang.diagnostics import Edit, Fix, Report
-from recipelang.diagnostics.catalogue import calls
+from recipelang.diagnostics.catalogue import calls, syntax
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.ir.template import Part, Section, Slot, Template, Words
 from recipelang.ir.types import ContractType, ModelType, RequestType, Type, spelled
@@ -17,6 +17,8 @@ from recipelang.semantics.typing import without_none
 from recipelang.source import Span
 from recipelang.syntax import nodes
 
+MAX_SECTIONS = 20
+"""Levels of `{% if %}` in one another."""
 _TAG = re.compile(r"\{\{(?P<slot>[^{}]*)\}\}|\{%(?P<tag>[^{}%]*)%\}")
 _PATH = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 _OPENING = re.compile(r"\{\{|\{%")
@@ -32,6 +34,14 @@ class _Token:
     span: Span
 
 
+class _TooDeep(Exception):
+    """Sections in one another, more than a reader can follow."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__("nested too deeply")
+        self.span = span
+
+
 @dataclass
 class TemplateReader:
     """Reads one template. A mistake is reported once and its tag is left out."""
@@ -39,15 +49,25 @@ class TemplateReader:
     parameters: Mapping[str, Type]
     report: Report
     used: set[str] = field(default_factory=set)
+    depth: int = 0
 
     def read(self, text: nodes.Text) -> Template:
-        tokens = _tokens(text, self.report)
+        try:
+            return tuple(self._whole(_tokens(text, self.report)))
+        except _TooDeep as problem:
+            label = f"more than {MAX_SECTIONS} levels"
+            help = "make it several roles, or several parameters"
+            self.report(syntax.TOO_DEEP.at(problem.span, "this is nested too deeply", label=label, help=help))
+            self.used.update(self.parameters)
+            return ()
+
+    def _whole(self, tokens: Iterator[_Token]) -> list[Part]:
         parts, closed_by = self._parts(tokens)
         while closed_by is not None:
             self._misplaced(closed_by)
             more, closed_by = self._parts(tokens)
             parts += more
-        return tuple(parts)
+        return parts
 
     def _parts(self, tokens: Iterator[_Token]) -> tuple[list[Part], _Token | None]:
         """The parts up to the end, or to the `else` or `endif` that closes them, which is given back."""
@@ -67,11 +87,15 @@ class TemplateReader:
         return parts, None
 
     def _section(self, opening: _Token, tokens: Iterator[_Token]) -> list[Part]:
+        if self.depth == MAX_SECTIONS:
+            raise _TooDeep(opening.span)
+        self.depth += 1
         path = self._path(opening.tag.removeprefix("if ").strip(), opening.span, shown=False)
         then, closing = self._parts(tokens)
         otherwise: list[Part] = []
         if closing is not None and closing.tag == "else":
             otherwise, closing = self._parts(tokens)
+        self.depth -= 1
         if closing is None or closing.tag != "endif":
             self.report(
                 calls.TEMPLATE.at(opening.span, "this `{% if %}` is never closed", help="end it with `{% endif %}`")

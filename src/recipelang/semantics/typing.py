@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+from recipelang.ir.sizing import GREATEST_INTEGER
 from recipelang.ir.types import (
     ContractType,
     EnumType,
@@ -100,8 +102,19 @@ def without_none(type: Type) -> Type:
 
 
 def int_type(low: float, high: float) -> IntType:
-    """The integers of an interval, whose ends may be infinite."""
-    return IntType(None if math.isinf(low) else math.ceil(low), None if math.isinf(high) else math.floor(high))
+    """The integers of an interval, whose ends may be infinite; past the greatest integer arithmetic stays there."""
+    return IntType(_end(low, math.ceil), _end(high, math.floor))
+
+
+def number_type(low: float, high: float, *, whole: bool) -> IntType | ScoreType | FloatType:
+    """The type of the numbers of an interval."""
+    if whole:
+        return int_type(low, high)
+    return ScoreType() if low >= 0 and high <= 1 else FloatType()
+
+
+def _end(number: float, whole: Callable[[float], int]) -> int | None:
+    return None if math.isinf(number) else max(-GREATEST_INTEGER, min(whole(number), GREATEST_INTEGER))
 
 
 def _required(type: Type) -> Type:
