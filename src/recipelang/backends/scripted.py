@@ -29,14 +29,15 @@ class ScriptedBackend:
 
     The script is a function of the call, or a mapping with a key for a model's calls in one role (`small/judge`), for
     all of a model (`small`), for a role (`judge`) or for any (`*`), looked up in that order. A list is gone through call
-    by call, and its last outcome stands for all further ones. `calls` are those that came in, `cancelled` those that
-    were given up while they waited.
+    by call, and its last outcome stands for all further ones. `calls` are those that came in, `open` those that are not
+    answered yet, `cancelled` those that were given up while they waited.
     """
 
     def __init__(self, script: Script) -> None:
         self._script = script
         self._told: dict[str, int] = {}
         self.calls: list[ModelCall] = []
+        self.open: list[ModelCall] = []
         self.cancelled: list[ModelCall] = []
 
     async def complete(self, call: ModelCall) -> Reply:
@@ -56,11 +57,14 @@ class ScriptedBackend:
         yield Delta(reply=reply)
 
     async def _wait(self, call: ModelCall, seconds: float) -> None:
+        self.open.append(call)
         try:
             await anyio.sleep(seconds)
         except BaseException:
             self.cancelled.append(call)
             raise
+        finally:
+            self.open.remove(call)
 
     def _outcome(self, call: ModelCall) -> Outcome:
         if callable(self._script):

@@ -106,6 +106,8 @@ class PreparedRoleCall:
             reply = await exchange.send(prompter.repair(messages, reply.text, found.problem, "", exchange.shown))
             found = parse_record(schema, reply.text, exchange.shown)
         if found.problem is None:
+            if found.repaired:
+                _say_mended(exchange)
             return found.value
         raise RunFailure(
             RunFailureKind.CONTRACT,
@@ -203,8 +205,12 @@ def _held_to(contract: Contract, exchange: Exchange, role: str, reply: Reply) ->
     """The answer in a reply with what the contract finds in it, and the problem where it does not satisfy it."""
     found = extract(contract, reply.text)
     if found.repaired:
-        exchange.frame.execution.recorder.record("json_repaired", exchange.path, model=exchange.model.name)
+        _say_mended(exchange)
     return exchange.answer(role, reply, found.value, found.valid), found.problem
+
+
+def _say_mended(exchange: Exchange) -> None:
+    exchange.frame.execution.recorder.record("json_repaired", exchange.path, model=exchange.model.name)
 
 
 def _say_repair(exchange: Exchange, problem: str) -> None:

@@ -11,10 +11,14 @@ from typing import Any
 from recipelang.ir.patterns import compiled_pattern
 from recipelang.ir.plan import Check, Contract
 from recipelang.ir.schema import schema_validator
+from recipelang.runtime.operators import finite
 from recipelang.runtime.values import Json, Value, from_json
 
 LONGEST_TEXT = 1_000_000
 """Characters of a text that is looked into; the answer of no model that was asked for one is longer."""
+
+DEEPEST = 100
+"""Levels of lists and objects in JSON."""
 
 _FENCE = "```"
 _SHOWN = 60
@@ -35,10 +39,11 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a text holds of a record; `problem` as in `Extracted`."""
+    """What a text holds of a record; the rest as in `Extracted`."""
 
     value: Value
     problem: str | None = None
+    repaired: bool = False
 
 
 def extract(contract: Contract, text: str) -> Extracted:
@@ -59,7 +64,7 @@ def parse_record(schema: str, text: str, limit: int) -> Parsed:
     if len(text) > LONGEST_TEXT:
         return Parsed(None, f"the answer is longer than {LONGEST_TEXT} characters")
     found = _schematic(schema, text)
-    return Parsed(None if found.problem else from_json(found.value, limit), found.problem)
+    return Parsed(None if found.problem else from_json(found.value, limit), found.problem, found.repaired)
 
 
 def _found(contract: Contract, text: str) -> tuple[str | None, str | None]:
@@ -137,6 +142,9 @@ def _schematic(schema: str, text: str) -> Extracted:
         value, repaired = _mended(text), True
         if value is None or value == "":
             return Extracted(None, "there is no JSON in it")
+    problem = _unusable(value)
+    if problem is not None:
+        return Extracted(None, problem)
     for error in schema_validator(schema).iter_errors(value):
         place = "".join(f".{part}" if isinstance(part, str) else f"[{part}]" for part in error.instance_path)
         return Extracted(None, f"{place.lstrip('.') or 'the whole'}: {_brief(error.message, 300)}")
@@ -149,6 +157,24 @@ def _strict(text: str) -> Json:
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _unusable(value: Json) -> str | None:
+    """What keeps JSON from being a value of the language: a number past the greatest, nesting past the deepest."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inner: list[Json] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner += item.values()
+            elif isinstance(item, list):
+                inner += item
+            elif isinstance(item, (int, float)) and finite(item) != item:
+                return "it has a number that is none, or too large"
+        if not inner:
+            return None
+        level = inner
+    return "it is nested too deeply"
 
 
 def _mended(text: str) -> Json:

@@ -118,6 +118,9 @@ class Exchange:
         except BackendError as error:
             self._failed(reservation, error)
             raise
+        except Exception as bug:
+            self._broken(reservation, bug)
+            raise
         except BaseException:
             self._cancelled(reservation)
             raise
@@ -169,15 +172,25 @@ class Exchange:
 
     def _failed(self, reservation: Reservation, error: BackendError) -> None:
         usage = _told(error.usage) or reservation.at_most()
+        self._wasted(reservation, usage, error.kind.value, error.message, error.status)
+
+    def _broken(self, reservation: Reservation, bug: Exception) -> None:
+        """The backend raised what no backend may: it ends the run, and says where it came from."""
+        bug.add_note(f"raised by the backend of model `{self.model.name}`, called in step `{self.path}`")
+        self._wasted(reservation, reservation.at_most(), "broken", repr(bug))
+
+    def _wasted(
+        self, reservation: Reservation, usage: Usage, failure: str, message: str, status: int | None = None
+    ) -> None:
         self.frame.account.settle(reservation, usage, wasted=True)
         self.frame.execution.recorder.record(
             "call_failed",
             self.path,
             call=reservation.number,
             model=self.model.name,
-            failure=error.kind.value,
-            message=error.message,
-            status=error.status,
+            failure=failure,
+            message=message,
+            status=status,
             tokens=usage.total,
         )
 
@@ -198,15 +211,19 @@ class Exchange:
         failure = RunFailure(RunFailureKind.BACKEND, error.message, step=self.path, model=self.model.name)
         if attempt >= self.retries or not error.may_pass:
             raise failure from error
-        delay = error.retry_after
-        if delay is None:
-            longest = min(FIRST_RETRY_DELAY * 2**attempt, MAX_RETRY_DELAY)
-            delay = random.Random(self.seed + attempt).uniform(0, longest)
+        delay = self._delay(error, attempt)
         execution = self.frame.execution
-        if execution.timer() + delay >= self.deadline:
+        if not execution.timer() + delay < self.deadline:
             raise failure from error
         execution.recorder.record("retry", self.path, model=self.model.name, attempt=attempt + 1, delay=delay)
         await anyio.sleep(delay)
+
+    def _delay(self, error: BackendError, attempt: int) -> float:
+        """Seconds to wait: as long as the provider asks, else a while that doubles, with jitter."""
+        if error.retry_after is not None:
+            return max(0.0, error.retry_after)
+        longest = min(FIRST_RETRY_DELAY * 2**attempt, MAX_RETRY_DELAY)
+        return random.Random(self.seed + attempt).uniform(0, longest)
 
     def answer(self, role: str, reply: Reply, value: Json, valid: bool) -> Answer:
         return Answer(

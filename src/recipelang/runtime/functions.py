@@ -12,7 +12,7 @@ from recipelang.runtime.confidence import confidence as confidence_of
 from recipelang.runtime.contracts import extract
 from recipelang.runtime.members import estimated_tokens
 from recipelang.runtime.operators import StepFailed, finite
-from recipelang.runtime.values import Answer, Authored, RecordValue, Said, Value, byte_length
+from recipelang.runtime.values import Answer, Authored, Said, Value, byte_length, key_of
 
 Items = tuple[Value, ...]
 OfItem = Callable[[Value], Value]  # an expression over `it`
@@ -67,7 +67,7 @@ def top(xs: Items, n: int, by: OfItem) -> Items:
 def unique(xs: Items, by: OfItem = _itself) -> Items:
     seen: dict[Hashable, Value] = {}
     for item in xs:
-        seen.setdefault(_key(by(item)), item)
+        seen.setdefault(key_of(by(item)), item)
     return tuple(seen.values())
 
 
@@ -238,21 +238,6 @@ def _rank(by: OfItem) -> Callable[[Value], tuple[int, Any]]:
     return rank
 
 
-def _key(value: Value) -> Hashable:
-    """What stands for a value where equal ones are sought; answers and requests are equal only to themselves."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case Model(name=name) | Contract(name=name):
-            return (type(value), name)
-        case tuple():
-            return tuple(map(_key, value))
-        case RecordValue(fields):
-            return frozenset((name, _key(item)) for name, item in fields.items())
-        case _:
-            return id(value)
-
-
 def _numbers(values: Iterable[Value]) -> Sequence[Number]:
     """The numbers among some values; absent ones are left out."""
     return [value for value in values if isinstance(value, (int, float))]
@@ -261,7 +246,7 @@ def _numbers(values: Iterable[Value]) -> Sequence[Number]:
 def _votes(xs: Items, key: OfItem) -> list[tuple[Value, Hashable]]:
     """The items that vote, each with the key it votes for."""
     keyed = ((item, key(item)) for item in xs)
-    return [(item, _key(voted)) for item, voted in keyed if voted is not None]
+    return [(item, key_of(voted)) for item, voted in keyed if voted is not None]
 
 
 def _weights(items: Sequence[Value], weight: OfItem) -> list[Number]:

@@ -77,8 +77,10 @@ class Interpreter:
     ) -> RunResult:
         """Answer a request; raises `RunFailure` with its trace, and `LookupError` where the plan has no such entry.
 
-        An entry is one of the plan's, by its name, or one that was bound to a recipe of the plan since. The same `seed` gives the same orders, jitters and seeds for the models. `journal` is told each event as it
-        happens; `content` puts what was said into the trace as well.
+        An entry is one of the plan's, by its name, or one that was bound to a recipe of the plan since. The same `seed`
+        gives the same orders, jitters and seeds for the models. `journal` is told each event as it happens; `content`
+        puts what was said into the trace as well. An exception of a backend that is no `BackendError` is a bug and ends
+        the run as it is, with a note that names the step and the model.
         """
         prepared = self._found(entry)
         clock = self._clock or LoopClock()
@@ -95,6 +97,9 @@ class Interpreter:
         except RunFailure as failure:
             failure.spend = _end(recorder, account, "failed", failure=failure.kind.value, why=str(failure))
             failure.trace = recorder.trace(name, seed)
+            raise
+        except Exception as bug:
+            _end(recorder, account, "broken", why=repr(bug))
             raise
         except BaseException:
             _end(recorder, account, "cancelled")

@@ -53,7 +53,7 @@ class Progress:
 
     async def run(self) -> Value:
         """The value of `return`. While only one step is ready it runs right here: a task costs more than a step."""
-        ready = [step for step, missing in enumerate(self.waiting) if missing == 0]
+        ready = self._needed([step for step, missing in enumerate(self.waiting) if missing == 0])
         while len(ready) == 1:
             ready = await self._finish(ready[0])
         if not self.done:
@@ -96,6 +96,10 @@ class Progress:
             self.waiting[reader] -= 1
             if self.waiting[reader] == 0:
                 ready.append(reader)
+        return self._needed(ready)
+
+    def _needed(self, ready: list[int]) -> list[int]:
+        """Of the steps that are ready those to run: once `return` is, no other is needed."""
         return [self.recipe.answer] if self.recipe.answer in ready else ready
 
 
@@ -115,6 +119,9 @@ async def execute(step: PreparedStep, frame: Frame) -> Value:
         value = await step.work(frame, path, deadline, known)
     except RunFailure as failure:
         return _stand_in(step, frame, path, known, failure)
+    except Exception as bug:
+        recorder.record("step_end", path, status="broken", why=repr(bug))
+        raise
     except BaseException:
         recorder.record("step_end", path, status="cancelled")
         raise
@@ -130,9 +137,8 @@ def _stand_in(step: PreparedStep, frame: Frame, path: str, known: dict[str, Valu
         try:
             value = step.fallback({**frame.values, **known}, path)
         except RunFailure as second:
-            second.__cause__ = failure
-            second.best = failure.best if second.best is None else second.best
-            failure = second
+            failure.message += f"; its fallback has nothing to give: {second.reason}"
+            failure.best = second.best if failure.best is None else failure.best
         else:
             recorder.record("step_end", path, status="fallback")
             return value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recipelang.runtime.ports import Clock, Event, Journal
-from recipelang.runtime.values import Json, Message
+from recipelang.runtime.values import Json, Message, encodable
 
 TRACE_VERSION = 1
 
@@ -36,7 +37,7 @@ class Trace:
 
 def event_as_json(event: Event) -> dict[str, Json]:
     """One event, flat: `at`, `kind`, `step`, then what its kind adds."""
-    return {"at": round(event.at, 6), "kind": event.kind, "step": event.step, **event.data}
+    return {"at": round(event.at, 6), "kind": event.kind, "step": event.step, **_plain(event.data)}
 
 
 class Recorder:
@@ -63,6 +64,23 @@ class Recorder:
         self.events.append(event)
         if self._journal is not None:
             self._journal.record(event)
+
+
+def _plain(value: Json) -> Json:
+    """The value as JSON that any reader takes: what providers and clients say may have more in it than JSON has."""
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case str():
+            return encodable(value)
+        case Mapping():
+            return {encodable(str(name)): _plain(item) for name, item in value.items()}
+        case Sequence():
+            return [_plain(item) for item in value]
+        case _:
+            return encodable(str(value))
 
 
 def messages_as_json(messages: tuple[Message, ...]) -> list[Mapping[str, Json]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, cast
@@ -120,6 +120,21 @@ Value = (
     | Mapping[str, str]  # `request.metadata`, which is only read by key
     | tuple["Value", ...]
 )
+
+
+def key_of(value: Value) -> Hashable:
+    """What stands for a value where equal ones are sought; answers and requests are equal only to themselves."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Model(name=name) | Contract(name=name):
+            return (type(value), name)
+        case tuple():
+            return tuple(map(key_of, value))
+        case RecordValue(fields):
+            return frozenset((name, key_of(item)) for name, item in fields.items())
+        case _:
+            return id(value)
 
 
 def byte_length(text: str) -> int:

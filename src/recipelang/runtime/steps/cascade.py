@@ -36,15 +36,14 @@ class Cascading:
             values, place = {**frame.values, self.variable: item}, f"{path}[{index}]"
             try:
                 value = await self.call(frame, values, place, deadline)
+                known[TRIED] = tried = (*tried, value)
+                if self._accepts(frame, {**values, "it": value}, place):
+                    return value
             except RunFailure as failure:
                 if not self.skip:
                     raise
                 failures.append(failure)
                 frame.execution.recorder.record("escalated", place, failure=failure.kind.value, why=failure.reason)
-                continue
-            known[TRIED] = tried = (*tried, value)
-            if self._accepts(frame, {**values, "it": value}, place):
-                return value
         raise _none_accepted(path, len(items), len(tried), failures)
 
     def _accepts(self, frame: Frame, values: dict[str, Value], place: str) -> bool:

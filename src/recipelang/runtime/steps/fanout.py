@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -22,7 +23,7 @@ from recipelang.runtime.steps.prepared import (
     names_in_call,
     prepare_fallback,
 )
-from recipelang.runtime.values import Value
+from recipelang.runtime.values import Value, key_of
 
 Spread = Literal["round_robin", "first", "equal"]
 
@@ -49,6 +50,20 @@ def spread_over(items: Sequence[Value], samples: int, spread: Spread) -> tuple[V
             return tuple(item for index, item in enumerate(items) for _ in range(each + (index < more)))
 
 
+def occurrences(items: Sequence[Value]) -> list[int]:
+    """For each item, how many equal ones stand before it.
+
+    >>> occurrences(("a", "b", "a", "a"))
+    [0, 0, 1, 2]
+    """
+    seen: Counter[Hashable] = Counter()
+    counts = []
+    for key in map(key_of, items):
+        counts.append(seen[key])
+        seen[key] += 1
+    return counts
+
+
 @dataclass(slots=True)
 class Gathering:
     """The branches of one fan-out as they come in. `needed`: so many are enough to succeed."""
@@ -58,6 +73,7 @@ class Gathering:
     path: str
     deadline: float
     items: tuple[Value, ...]
+    samples: Sequence[int]  # for each item, how many equal ones stand before it
     needed: int
     started: int = 0
     kept: dict[int, Value] = field(default_factory=dict)
@@ -95,8 +111,7 @@ class Gathering:
         policy, item = self.policy, self.items[index]
         values = {**self.frame.values, policy.variable: item}
         place = f"{self.path}[{index}]"
-        sample = self.items[:index].count(item)
-        value = await policy.call(self.frame, values, place, self.deadline, sample)
+        value = await policy.call(self.frame, values, place, self.deadline, self.samples[index])
         recorder = self.frame.execution.recorder
         if policy.keep is not None:
             verdict = policy.keep({**values, "it": value}, place)
@@ -160,9 +175,8 @@ class Gathering:
         reasons = [failure.reason for failure in failures]
         if dropped:
             reasons.append(f"{dropped} dropped by `keep`")
-        return RunFailure(
-            RunFailureKind.QUORUM, ": ".join((counted, "; ".join(reasons))), step=self.path, causes=failures
-        )
+        message = f"{counted}: {'; '.join(reasons)}" if reasons else counted
+        return RunFailure(RunFailureKind.QUORUM, message, step=self.path, causes=failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +198,7 @@ class FanningOut:
             items = spread_over(items, _count(self.samples, "samples", frame, path), self.spread)
         at_once = len(items) if self.parallel is None else _count(self.parallel, "parallel", frame, path)
         needed = self._needed(frame, path)
-        return await Gathering(self, frame, path, deadline, items, needed).gather(at_once)
+        return await Gathering(self, frame, path, deadline, items, occurrences(items), needed).gather(at_once)
 
     def _needed(self, frame: Frame, path: str) -> int:
         """How many branches must be kept. Without a quorum: one, where any may be lost; else no failure is forgiven."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recipelang.ir.expressions import BinaryExpression, Expression, Variable
@@ -25,7 +26,24 @@ class Verdict:
 
 
 class Guard:
-    """A condition. A comparison is taken apart when it is prepared, so that each side is evaluated once and shown."""
+    """A condition, whose parts that `and` joins are looked at one by one; the verdict shows the one that decided."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, condition: Expression, plan: Plan) -> None:
+        self._parts = tuple(_Part(part, plan) for part in _joined_by_and(condition))
+
+    def __call__(self, values: dict[str, Value], path: str) -> Verdict:
+        verdict = Verdict(True, {})
+        for part in self._parts:
+            verdict = part(values, path)
+            if not verdict.holds:
+                break
+        return verdict
+
+
+class _Part:
+    """A comparison is taken apart when it is prepared, so that each side is evaluated once and shown."""
 
     __slots__ = ("_condition", "_left", "_operator", "_right")
 
@@ -50,6 +68,15 @@ class Guard:
 
 def prepare_guard(condition: Expression | None, plan: Plan) -> Guard | None:
     return None if condition is None else Guard(condition, plan)
+
+
+def _joined_by_and(condition: Expression) -> Iterator[Expression]:
+    match condition:
+        case BinaryExpression("and", left, right):
+            yield from _joined_by_and(left)
+            yield from _joined_by_and(right)
+        case _:
+            yield condition
 
 
 def _shown(value: Value) -> Json:
