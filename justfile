@@ -26,3 +26,11 @@ fix:
 # check a recipe with the working copy
 check *files:
     .venv/bin/recipelang check {{files}}
+
+# write the tables of docs/ from the sources
+docs:
+    .venv/bin/python docs/generate.py
+
+# how long `check` takes
+bench *arguments:
+    .venv/bin/python bench/check.py {{arguments}}

@@ -11,6 +11,10 @@ from recipelang.ir.reading import calls_of, expressions_of, names_read
 from recipelang.ir.types import ListType
 
 
+FEW = 10
+"""Steps for which trying them all takes less time than to import networkx."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanFault:
     """Something that a plan must not have. `place` is a recipe, or a step of one."""
@@ -37,7 +41,26 @@ def validate(plan: ir.Plan) -> list[PlanFault]:
 
 
 def heaviest_antichain(weights: Mapping[str, int], before: Mapping[str, set[str]]) -> tuple[int, tuple[str, ...]]:
-    """The steps of greatest total weight of which none comes before another (Dilworth's theorem, by a maximum flow)."""
+    """The steps of greatest total weight of which none comes before another: of a few by trying, else by a flow."""
+    chosen = _by_trying(tuple(weights), weights, before) if len(weights) <= FEW else _by_a_flow(weights, before)
+    return sum(weights[name] for name in chosen), chosen
+
+
+def _by_trying(names: tuple[str, ...], weights: Mapping[str, int], before: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """With the first of the names or without it, whichever is heavier."""
+    if not names:
+        return ()
+    first, *others = names
+    apart = tuple(name for name in others if first not in before[name] and name not in before[first])
+    having = (first, *_by_trying(apart, weights, before))
+    if len(apart) == len(others):
+        return having
+    without = _by_trying(tuple(others), weights, before)
+    return max(having, without, key=lambda chosen: sum(weights[name] for name in chosen))
+
+
+def _by_a_flow(weights: Mapping[str, int], before: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """Dilworth's theorem: what no chain covers, from a minimum cut."""
     import networkx as nx  # deferred: start-up cost
 
     graph: nx.DiGraph[tuple[str, str]] = nx.DiGraph()
@@ -47,8 +70,7 @@ def heaviest_antichain(weights: Mapping[str, int], before: Mapping[str, set[str]
         for earlier in before[name] & weights.keys():
             graph.add_edge((earlier, "out"), (name, "in"))
     _, (reached, _) = nx.minimum_cut(graph, ("", "source"), ("", "sink"))
-    chosen = tuple(name for name in weights if (name, "out") in reached and (name, "in") not in reached)
-    return sum(weights[name] for name in chosen), chosen
+    return tuple(name for name in weights if (name, "out") in reached and (name, "in") not in reached)
 
 
 def _recipe_faults(recipe: ir.Recipe, plan: ir.Plan) -> list[PlanFault]:
