@@ -19,7 +19,7 @@ class Linear:
         return Linear(self.constant + other.constant, self.per_byte + other.per_byte)
 
     def times(self, factor: float) -> Linear:
-        return Linear(self.constant * factor, self.per_byte * factor)
+        return Linear(self.constant * factor, self.per_byte * factor) if factor else Linear()  # not infinity × 0
 
     def join(self, other: Linear) -> Linear:
         """The least line that is over both for every request."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recipelang.ir.plan import Model, Plan, Price
-from recipelang.ir.sizing import BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS
+from recipelang.ir.sizing import BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS, FINISH_BYTES
 from recipelang.runtime.confidence import confidence
 from recipelang.runtime.operators import StepFailed
 from recipelang.runtime.values import (
@@ -99,7 +99,7 @@ def _answer_readers(plan: Plan) -> dict[str, Reader]:
         "usage": lambda answer: answer.usage,
         "cost": lambda answer: answer.cost,
         "latency": lambda answer: answer.latency,
-        "finish": lambda answer: answer.finish,
+        "finish": lambda answer: Said.of(answer.finish, FINISH_BYTES),
         "tool_calls": lambda answer: len(answer.tool_calls),
     }
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from recipelang.ir.sizing import GREATEST_INTEGER
 from recipelang.runtime.values import Authored, Said, Value, byte_length
 
-GREATEST_INTEGER = 2**63 - 1
 GREATEST_FLOAT = sys.float_info.max
 LONGEST_TEXT = 16_000_000  # characters
 LONGEST_LIST = 100_000  # items
@@ -83,15 +83,12 @@ def _joined(one: str, other: str) -> str:
     text = one + other
     if isinstance(one, Authored) and isinstance(other, Authored):
         return Authored(text)
-    limits = (_shown(one), _shown(other))
-    return text if None in limits else Said.of(text, sum(limit for limit in limits if limit is not None))
+    return Said.of(text, _shown(one) + _shown(other))
 
 
-def _shown(text: str) -> int | None:
-    """The most bytes of a text that a prompt shows, where that is known."""
-    if isinstance(text, Said):
-        return text.limit
-    return byte_length(text) if isinstance(text, Authored) else None
+def _shown(text: str) -> int:
+    """The most bytes of a text that a prompt shows."""
+    return text.limit if isinstance(text, Said) else byte_length(text)
 
 
 def _number(value: Any) -> Any:

@@ -162,7 +162,9 @@ class Prover:
         )
         item = reduce(join, (use.value for use in branches)) if branches else Other()
         value = Items(0 if step.quorum is None else 1, count, item)
-        sure = over.exact is not None if samples is None else isinstance(samples, Number) and samples.low == samples.high
+        sure = (
+            over.exact is not None if samples is None else isinstance(samples, Number) and samples.low == samples.high
+        )
         how = f"{count} × {_callee(step.call)}" if sure else f"up to {count} × {_callee(step.call)}"
         return Use(bound, value, 0.0, how, branches[0].inner if branches else ())
 

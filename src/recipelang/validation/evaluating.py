@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from recipelang.ir import expressions as ir
 from recipelang.ir.certificate import Linear
-from recipelang.ir.plan import Plan
-from recipelang.ir.sizing import BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS
+from recipelang.ir.plan import Plan, RoleCall
+from recipelang.ir.reading import calls_of
+from recipelang.ir.sizing import BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS, FINISH_BYTES
 from recipelang.ir.types import (
     AnswerType,
     ContractType,
@@ -48,14 +50,45 @@ REQUEST = Fields(
     )
 )
 METADATA = Words(Linear(0, 1))
+MAX_TOKENS = 1_000_000
+"""Completion tokens of a call, at most, whatever sets them."""
 
 
-def largest_answer(plan: Plan) -> int:
-    """The most completion tokens of any role: a bound for an answer of which nothing else is known."""
-    return max((role.max_tokens for role in plan.roles.values()), default=DEFAULT_MAX_TOKENS)
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What bounds need of a plan, found once."""
+
+    plan: Plan
+    largest_answer: int  # completion tokens: a bound for an answer of which nothing else is known
+    longest_name: int  # bytes of a model's name, id or zone, of a contract's or a role's name, quoted
+
+    @staticmethod
+    def of(plan: Plan) -> Facts:
+        models = (text for model in plan.models.values() for text in (model.name, model.id, model.zone or ""))
+        names = max((len(text.encode()) for text in (*models, *plan.contracts, *plan.roles)), default=0)
+        bare = Facts(plan, DEFAULT_MAX_TOKENS, names + 2)
+        return replace(bare, largest_answer=max(_answers(bare), default=DEFAULT_MAX_TOKENS))
 
 
-def of_type(type: Type, plan: Plan) -> Abstract:
+def _answers(facts: Facts) -> Iterator[int]:
+    """The completion tokens of each role and, where a call sets its own, of each call."""
+    yield from (role.max_tokens for role in facts.plan.roles.values())
+    for recipe in facts.plan.recipes.values():
+        calls = [call for step in recipe.steps for call in calls_of(step)]
+        setting = [call.max_tokens for call in calls if isinstance(call, RoleCall) and call.max_tokens is not None]
+        if setting:
+            numbers = {p.name: of_type(p.type, facts) for p in recipe.parameters if isinstance(p.type, IntType)}
+            yield from (most(evaluate(tokens, numbers, facts), MAX_TOKENS) for tokens in setting)
+
+
+def most(value: Abstract, unknown: int) -> int:
+    """The greatest that a count can be; `unknown` where nothing bounds it."""
+    if not isinstance(value, Number) or math.isinf(value.high):
+        return unknown
+    return min(unknown, max(0, math.floor(value.high)))
+
+
+def of_type(type: Type, facts: Facts) -> Abstract:
     """Any value of a type."""
     match type:
         case IntType(low, high):
@@ -65,27 +98,28 @@ def of_type(type: Type, plan: Plan) -> Abstract:
         case ScoreType():
             return Number(0, 1)
         case TextType():
-            return Words(Linear(BYTES_PER_TOKEN * largest_answer(plan), 1))
+            return Words(Linear(BYTES_PER_TOKEN * facts.largest_answer, 1))
         case EnumType(cases):
             return Words(Linear(max((len(case.encode()) for case in cases), default=0)))
         case AnswerType():
-            tokens = largest_answer(plan)
+            tokens = facts.largest_answer
             return Answers(BYTES_PER_TOKEN * tokens, tokens, None)
         case ModelType():
             return Models(None)
         case ContractType(repair):
             return Contracts(repair)
         case ListType(item, low, high):
-            return Items(low, math.inf if high is None else high, of_type(item, plan))
+            return Items(low, math.inf if high is None else high, of_type(item, facts))
         case OptionalType(item):
-            return of_type(item, plan)
+            return of_type(item, facts)
         case RecordType(fields=fields):
-            return Fields(tuple((field.name, of_type(field.type, plan)) for field in fields))
+            inside = tuple((field.name, of_type(field.type, facts)) for field in fields)
+            return Fields(inside, BYTES_PER_TOKEN * facts.largest_answer)
         case _:
             return Other()
 
 
-def evaluate(expression: ir.Expression, known: Environment, plan: Plan) -> Abstract:
+def evaluate(expression: ir.Expression, known: Environment, facts: Facts) -> Abstract:
     match expression:
         case ir.Constant(value):
             return _constant(value)
@@ -94,26 +128,26 @@ def evaluate(expression: ir.Expression, known: Environment, plan: Plan) -> Abstr
         case ir.ModelReference(name):
             return Models(frozenset((name,)))
         case ir.ContractReference(name):
-            return Contracts(plan.contracts[name].repair if name in plan.contracts else 0)
+            return Contracts(facts.plan.contracts[name].repair if name in facts.plan.contracts else 0)
         case ir.ListExpression(items):
-            return listed([evaluate(item, known, plan) for item in items])
+            return listed([evaluate(item, known, facts) for item in items])
         case ir.RecordExpression(fields):
-            return Fields(tuple((field.name, evaluate(field.value, known, plan)) for field in fields))
+            return Fields(tuple((field.name, evaluate(field.value, known, facts)) for field in fields))
         case ir.UnaryExpression("-", operand):
-            number = evaluate(operand, known, plan)
+            number = evaluate(operand, known, facts)
             return Number(-number.high, -number.low) if isinstance(number, Number) else Number()
         case ir.BinaryExpression():
-            return _binary(expression, known, plan)
+            return _binary(expression, known, facts)
         case ir.ConditionalExpression(_, then, otherwise):
-            return join(evaluate(then, known, plan), evaluate(otherwise, known, plan))
+            return join(evaluate(then, known, facts), evaluate(otherwise, known, facts))
         case ir.MemberExpression(target, name):
-            return member(evaluate(target, known, plan), name)
+            return member(evaluate(target, known, facts), name, facts)
         case ir.IndexExpression(target, index):
-            return _index(evaluate(target, known, plan), evaluate(index, known, plan))
+            return _index(evaluate(target, known, facts), evaluate(index, known, facts))
         case ir.ComprehensionExpression():
-            return _comprehension(expression, known, plan)
+            return _comprehension(expression, known, facts)
         case ir.ApplyExpression():
-            return _apply(expression, known, plan)
+            return _apply(expression, known, facts)
         case _:
             return Other()
 
@@ -136,8 +170,8 @@ def _constant(value: object) -> Abstract:
             return Other()
 
 
-def _binary(expression: ir.BinaryExpression, known: Environment, plan: Plan) -> Abstract:
-    left, right = evaluate(expression.left, known, plan), evaluate(expression.right, known, plan)
+def _binary(expression: ir.BinaryExpression, known: Environment, facts: Facts) -> Abstract:
+    left, right = evaluate(expression.left, known, facts), evaluate(expression.right, known, facts)
     match expression.operator, left, right:
         case "or_else", _, _:
             return join(left, right)
@@ -168,19 +202,20 @@ def _arithmetic(operator: str, left: Number, right: Number) -> Number:
     return Number() if any(map(math.isnan, corners)) else Number(min(corners), max(corners))
 
 
-def member(target: Abstract, name: str) -> Abstract:
+def member(target: Abstract, name: str, facts: Facts) -> Abstract:
     match target:
         case Answers(size=size) if name in ("text", "value"):
             return Words(Linear(size))
         case Answers(models=models) if name == "model":
             return Models(models)
-        case Answers() if name == "role" or name == "finish":
-            return Words(Linear(64))
+        case Answers() if name == "role":
+            return Words(Linear(facts.longest_name))
+        case Answers() if name == "finish":
+            return Words(Linear(FINISH_BYTES))
         case Models() if name in ("name", "id", "zone"):
-            return Words(Linear(256))
-        case Fields(fields, size):
-            found = dict(fields).get(name, Number())
-            return Words(Linear(size)) if isinstance(found, Words) and size is not None else found
+            return Words(Linear(facts.longest_name))
+        case Fields(fields):
+            return dict(fields).get(name, Number())
         case _:
             return Number()
 
@@ -195,20 +230,20 @@ def _index(target: Abstract, index: Abstract) -> Abstract:
             return METADATA
 
 
-def _comprehension(expression: ir.ComprehensionExpression, known: Environment, plan: Plan) -> Abstract:
-    source = evaluate(expression.iterable, known, plan)
+def _comprehension(expression: ir.ComprehensionExpression, known: Environment, facts: Facts) -> Abstract:
+    source = evaluate(expression.iterable, known, facts)
     if not isinstance(source, Items):
         return Items(0, math.inf, Other())
-    element = evaluate(expression.element, {**known, expression.variable: source.item}, plan)
+    element = evaluate(expression.element, {**known, expression.variable: source.item}, facts)
     if expression.condition is not None or source.exact is None:
         return Items(0 if expression.condition is not None else source.low, source.high, element)
-    return listed([evaluate(expression.element, {**known, expression.variable: item}, plan) for item in source.exact])
+    return listed([evaluate(expression.element, {**known, expression.variable: item}, facts) for item in source.exact])
 
 
-def _apply(expression: ir.ApplyExpression, known: Environment, plan: Plan) -> Abstract:
+def _apply(expression: ir.ApplyExpression, known: Environment, facts: Facts) -> Abstract:
     given = {argument.name: argument.value for argument in expression.arguments}
     subject = given.get("xs", given.get("models"))
-    xs = evaluate(subject, known, plan) if subject is not None else None
+    xs = evaluate(subject, known, facts) if subject is not None else None
     match expression.function, xs:
         case "first" | "last" | "best" | "worst" | "majority" | "weighted_vote" | "cheapest" | "strongest", Items(
             item=item
@@ -219,24 +254,24 @@ def _apply(expression: ir.ApplyExpression, known: Environment, plan: Plan) -> Ab
         case "unique", Items():
             return Items(min(1, xs.low), xs.high, xs.item)
         case "take" | "top", Items():
-            return _shortened(expression, given, xs, known, plan)
+            return _shortened(expression, given, xs, known, facts)
         case "size", Items():
             return Number(xs.low, xs.high)
         case "count", Items():
             return Number(0, xs.high)
         case "min" | "max" | "ceil" | "floor" | "round" | "clamp" | "abs", _:
-            return _number(expression, known, plan)
+            return _number(expression, known, facts)
         case "lower", _:
-            text = evaluate(given["text"], known, plan)
+            text = evaluate(given["text"], known, facts)
             return Words(text.size.times(2)) if isinstance(text, Words) else text
         case _:
-            return of_type(expression.type, plan)
+            return of_type(expression.type, facts)
 
 
 def _shortened(
-    expression: ir.ApplyExpression, given: dict[str, ir.Expression], xs: Items, known: Environment, plan: Plan
+    expression: ir.ApplyExpression, given: dict[str, ir.Expression], xs: Items, known: Environment, facts: Facts
 ) -> Abstract:
-    n = evaluate(given["n"], known, plan)
+    n = evaluate(given["n"], known, facts)
     most = n.high if isinstance(n, Number) else math.inf
     if xs.exact is not None and expression.function == "take" and isinstance(n, Number) and n.low == n.high:
         return listed(list(xs.exact[: max(0, int(n.low))]))
@@ -244,28 +279,30 @@ def _shortened(
     return Items(int(min(xs.low, least)), min(xs.high, max(0, most)), xs.item)
 
 
-def _number(expression: ir.ApplyExpression, known: Environment, plan: Plan) -> Abstract:
-    numbers = [evaluate(argument.value, known, plan) for argument in expression.arguments]
-    first = numbers[0]
-    if not all(isinstance(number, Number) for number in numbers) or not isinstance(first, Number):
+def _number(expression: ir.ApplyExpression, known: Environment, facts: Facts) -> Abstract:
+    numbers = [(argument.name, evaluate(argument.value, known, facts)) for argument in expression.arguments]
+    found = [(name, number) for name, number in numbers if isinstance(number, Number)]
+    if len(found) < len(numbers) or not found:
         return Number()
-    lows = [number.low for number in numbers if isinstance(number, Number)]
-    highs = [number.high for number in numbers if isinstance(number, Number)]
+    x = found[0][1]
     match expression.function:
         case "min":
-            return Number(min(lows), min(highs))
+            return Number(min(n.low for _, n in found), min(n.high for _, n in found))
         case "max":
-            return Number(max(lows), max(highs))
-        case "ceil" | "floor" | "round":
-            up = math.ceil if expression.function != "floor" else math.floor
-            down = math.floor if expression.function != "ceil" else math.ceil
-            return Number(
-                first.low if math.isinf(first.low) else down(first.low),
-                first.high if math.isinf(first.high) else up(first.high),
-            )
-        case "clamp" if len(numbers) == 1:
-            return Number(0, 1)
-        case "clamp" if len(numbers) == 3:
-            return Number(lows[1], highs[2])
+            return Number(max(n.low for _, n in found), max(n.high for _, n in found))
+        case "ceil":
+            return Number(*(end if math.isinf(end) else math.ceil(end) for end in (x.low, x.high)))
+        case "floor":
+            return Number(*(end if math.isinf(end) else math.floor(end) for end in (x.low, x.high)))
+        case "round":
+            return Number(*(end if math.isinf(end) else round(end) for end in (x.low, x.high)))
+        case "clamp":
+            ends = dict(found)
+            return _clamped(ends["x"], ends.get("low", Number(0, 0)), ends.get("high", Number(1, 1)))
         case _:
-            return of_type(expression.type, Plan())
+            return of_type(expression.type, facts)
+
+
+def _clamped(x: Number, low: Number, high: Number) -> Number:
+    """`max(low, min(x, high))`, which never falls where one of the three grows."""
+    return Number(max(low.low, min(x.low, high.low)), max(low.high, min(x.high, high.high)))

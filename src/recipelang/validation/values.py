@@ -56,10 +56,11 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A record. `size` is how large it is quoted where a model made it, and none where the recipe did."""
+    """A record. `size` is how large it is quoted where a model made it; `built`: the recipe may have made it."""
 
     fields: tuple[tuple[str, Abstract], ...]
-    size: int | None = None
+    size: int | None = None  # none: no model did
+    built: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,25 @@ def join(one: Abstract, other: Abstract) -> Abstract:
         case Fields(fields, size), Fields(fields2, size2):
             others = dict(fields2)
             joined = tuple((name, join(value, others.get(name, value))) for name, value in fields)
-            return Fields(joined, None if size is None or size2 is None else max(size, size2))
+            sizes = [known for known in (size, size2) if known is not None]
+            return Fields(joined, max(sizes, default=None), one.built or other.built)
         case Other(), _:
             return other
         case _:
             return one
+
+
+def told(value: Abstract, size: int) -> Abstract:
+    """The same where a model said it, of which no text is quoted past `size` bytes."""
+    match value:
+        case Words(text):
+            return Words(Linear(min(size, text.constant)))
+        case Items(low, high, item):
+            return Items(low, high, told(item, size))
+        case Fields(fields):
+            return Fields(tuple((name, told(inside, size)) for name, inside in fields), size, built=False)
+        case _:
+            return value
 
 
 def _either(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
