@@ -66,13 +66,17 @@ async def outcome_of(
     entry = bound_entry(plan, "main", arguments or {}, list(plan.models))
     try:
         result = await interpreter.run(entry, request or asking(), seed=seed, content=content)
-    except RunFailure as failure:
-        assert failure.trace is not None
-        assert failure.spend is not None
-        return Outcome(None, failure, failure.trace, failure.spend, backend)
+    except RunFailure as ended:
+        return failed(ended, backend)
     return Outcome(result.answer, None, result.trace, result.spend, backend)
+
+
+def failed(failure: RunFailure, backend: ScriptedBackend) -> Outcome:
+    assert failure.trace is not None
+    assert failure.spend is not None
+    return Outcome(None, failure, failure.trace, failure.spend, backend)
 
 
 def every_backend(plan: Plan, backend: Backend) -> Mapping[str, Backend]:
     """One backend for all that a plan names."""
-    return {name: backend for name in plan.backends}
+    return dict.fromkeys(plan.backends, backend)

@@ -15,10 +15,15 @@ def loop_timer() -> Callable[[], float]:
     return loop.time if isinstance(loop, asyncio.AbstractEventLoop) else anyio.current_time
 
 
+def runs_on_asyncio() -> bool:
+    """Whether the running event loop is asyncio's, or one that stands in for it."""
+    return isinstance(getattr(current_token(), "native_token", None), asyncio.AbstractEventLoop)
+
+
 class LoopClock:
     """The default `Clock`: seconds on the running event loop."""
 
     __slots__ = ("now",)
 
-    def __init__(self) -> None:
-        self.now = loop_timer()
+    def __init__(self, timer: Callable[[], float] | None = None) -> None:
+        self.now = timer or loop_timer()

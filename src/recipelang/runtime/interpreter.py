@@ -83,10 +83,11 @@ class Interpreter:
         the run as it is, with a note that names the step and the model.
         """
         prepared = self._found(entry)
-        clock = self._clock or LoopClock()
+        timer = loop_timer()
+        clock = self._clock or LoopClock(timer)
         recorder = Recorder(clock, journal, content)
         execution = Execution(
-            self._plan, request, seed, clock, loop_timer(), recorder, self._backends, self._prompter, self._recipes
+            self._plan, request, seed, clock, timer, recorder, self._backends, self._prompter, self._recipes
         )
         name = entry if isinstance(entry, str) else entry.name
         recorder.record("run_start", "", entry=name, recipe=prepared.recipe.name, seed=seed)

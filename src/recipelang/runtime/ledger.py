@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import anyio
 
@@ -47,7 +47,7 @@ class Spend:
 
     def as_json(self) -> dict[str, Json]:
         """All of it by name, as it stands at the end of a trace."""
-        return asdict(self)
+        return {figure: getattr(self, figure) for figure in self.__slots__}
 
 
 class Refused(Exception):

@@ -55,11 +55,13 @@ class Prompter:
 
     def messages(self, role: Role, arguments: Mapping[str, Value], request: Request, seed: int) -> tuple[Message, ...]:
         """The messages of a call; the same `seed` gives the same fences and the same order of a list of answers."""
+        before = request.messages if role.conversation else ()
+        if role.system is None and role.prompt is None:
+            return before
         page = _Page(self._plan, self._members, random.Random(seed) if role.shuffle else None)
         system = None if role.system is None else page.pieces(role.system, arguments)
         prompt = None if role.prompt is None else page.pieces(role.prompt, arguments)
         fence = _fence([*(system or ()), *(prompt or ())], seed)
-        before = request.messages if role.conversation else ()
         if system is not None:
             before = _with_system(_joined(system, fence), before)
         if prompt is None:
