@@ -34,7 +34,7 @@ GROUPS = {"size": "Lists", "mean": "Numbers", "lower": "Texts", "matches": "Answ
 
 
 def main(arguments: list[str]) -> int:
-    pages = {
+    pages: dict[Path, Callable[[], str]] = {
         DOCS / "functions.md": functions,
         DOCS / "errors.md": errors,
         DOCS / "recipes.md": recipes,

@@ -10,7 +10,6 @@ from recipelang.ir.expressions import ContractReference, Expression, ModelRefere
 from recipelang.ir.reading import calls_of, expressions_of, names_read
 from recipelang.ir.types import ListType
 
-
 FEW = 10
 """Steps for which trying them all takes less time than to import networkx."""
 
