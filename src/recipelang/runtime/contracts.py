@@ -12,7 +12,7 @@ from recipelang.ir.patterns import compiled_pattern
 from recipelang.ir.plan import Check, Contract
 from recipelang.ir.schema import schema_validator
 from recipelang.runtime.operators import finite
-from recipelang.runtime.values import Json, Value, from_json
+from recipelang.runtime.values import Json, Value, encodable, from_json
 
 LONGEST_TEXT = 1_000_000
 """Characters of a text that is looked into; the answer of no model that was asked for one is longer."""
@@ -52,7 +52,7 @@ def extract(contract: Contract, text: str) -> Extracted:
         return Extracted(None, f"the answer is longer than {LONGEST_TEXT} characters")
     if contract.schema is not None:
         return _schematic(contract.schema, text)
-    value, problem = _found(contract, text)
+    value, problem = _found(contract, encodable(text))  # patterns are matched over UTF-8
     if value is None or problem is not None:
         return Extracted(None, problem)
     problem = None if contract.check is None else _checked(contract.check, value)
