@@ -1,0 +1,46 @@
+"""Boundaries at run time: which models may not see a request. Where a boundary can't tell, it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recipelang.ir.plan import Model, Plan
+from recipelang.runtime.expressions import Environment, Evaluator, StepFailed, compile_expression
+from recipelang.runtime.values import Request
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBoundary:
+    name: str
+    when: Evaluator
+    allow: Evaluator
+
+    def holds(self, request: Request) -> bool:
+        return _is(self.when, {"request": request}, otherwise=True)
+
+    def allows(self, model: Model, request: Request) -> bool:
+        return _is(self.allow, {"request": request, "it": model}, otherwise=False)
+
+
+def prepare_boundaries(plan: Plan) -> tuple[PreparedBoundary, ...]:
+    return tuple(
+        PreparedBoundary(name, compile_expression(boundary.when, plan), compile_expression(boundary.allow, plan))
+        for name, boundary in plan.boundaries.items()
+    )
+
+
+def withheld(boundaries: tuple[PreparedBoundary, ...], plan: Plan, request: Request) -> dict[str, str]:
+    """The models of the plan that may not see a request, each with the boundary that keeps it from them."""
+    found: dict[str, str] = {}
+    for boundary in boundaries:
+        if boundary.holds(request):
+            kept = (name for name, model in plan.models.items() if not boundary.allows(model, request))
+            found |= dict.fromkeys(kept, boundary.name)
+    return found
+
+
+def _is(condition: Evaluator, values: Environment, *, otherwise: bool) -> bool:
+    try:
+        return condition(values) is True
+    except StepFailed:
+        return otherwise

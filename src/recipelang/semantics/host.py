@@ -1,0 +1,87 @@
+"""Declarations about the world around a recipe: functions of the host, and boundaries that data must not pass."""
+
+from __future__ import annotations
+
+from recipelang.diagnostics.catalogue import names, types
+from recipelang.ir import plan as ir
+from recipelang.ir.sizing import DEFAULT_HOST_BYTES, DEFAULT_HOST_TIMEOUT
+from recipelang.ir.types import (
+    BoolType,
+    EnumType,
+    FieldType,
+    FloatType,
+    IntType,
+    ListType,
+    ModelType,
+    OptionalType,
+    RecordType,
+    ScoreType,
+    TextType,
+    Type,
+    spelled,
+)
+from recipelang.semantics.attributes import read_attributes
+from recipelang.semantics.declarations import Declarer
+from recipelang.semantics.scope import Local
+from recipelang.syntax import nodes
+
+
+def check_extern(node: nodes.Extern, declarer: Declarer) -> ir.Extern:
+    """A function of the host: what it takes, what it gives, and what one call may use."""
+    known = ("timeout", "cost", "max_bytes")
+    attributes = node.policy.attributes if node.policy is not None else ()
+    given = read_attributes("an extern", attributes, known, declarer.report)
+    _, parameters = declarer.parameters(node.parameters, "extern")
+    return ir.Extern(
+        name=declarer.constants.module.qualified(node.name.text),
+        parameters=tuple(parameters),
+        returns=_returns(node, declarer),
+        timeout=given.duration("timeout") or DEFAULT_HOST_TIMEOUT,
+        cost=given.money("cost") or 0.0,
+        max_bytes=given.integer("max_bytes", 1, 1_000_000) or DEFAULT_HOST_BYTES,
+        doc=node.doc,
+    )
+
+
+def _returns(node: nodes.Extern, declarer: Declarer) -> Type:
+    if isinstance(node.returns, tuple):
+        name = declarer.constants.module.qualified(node.name.text)
+        return RecordType(name, tuple(FieldType(f.name.text, declarer.types.type_of(f.type)) for f in node.returns))
+    type = declarer.types.type_of(node.returns)
+    if not _is_plain(type):
+        declarer.report(
+            types.MISMATCH.at(
+                node.returns.span,
+                "a function of the host gives plain data",
+                label=f"not `{spelled(type)}`",
+                help="texts, numbers, bools, enums, and records and lists of them",
+            )
+        )
+    return type
+
+
+def _is_plain(type: Type) -> bool:
+    match type:
+        case TextType() | BoolType() | IntType() | FloatType() | ScoreType() | EnumType():
+            return True
+        case OptionalType(item) | ListType(item=item):
+            return _is_plain(item)
+        case RecordType(fields=fields):
+            return all(_is_plain(field.type) for field in fields)
+        case _:
+            return False
+
+
+def check_boundary(node: nodes.Boundary, declarer: Declarer) -> ir.Boundary | None:
+    """A promise about data; none where a part of it is missing."""
+    given = read_attributes("a boundary", node.attributes, ("when", "allow"), declarer.report)
+    for name, how in (("when", '`when = contains(request.text, "internal")`'), ("allow", "`allow = it.zone == local`")):
+        if name not in given.values:
+            declarer.report(names.MISSING_ATTRIBUTE.at(node.name.span, f"`{node.name.text}` needs `{name}`", help=how))
+    if len(given.values) < 2:
+        return None
+    elaborator, scope = declarer.elaborator, declarer.constants
+    when = elaborator.fitting(given.values["when"], scope, BoolType(), "`when`")
+    models = scope.with_locals(it=Local(ModelType(), None, "model at hand"))
+    allow = elaborator.fitting(given.values["allow"], models, BoolType(), "`allow`")
+    return ir.Boundary(declarer.constants.module.qualified(node.name.text), when.expression, allow.expression, node.doc)
