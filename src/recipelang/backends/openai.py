@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
-from recipelang.backends.refusals import refusal
-from recipelang.backends.replies import garbage, parsed, reply_of
-from recipelang.backends.streaming import Assembly, events_of
+from recipelang.backends.refusals import LONGEST_MESSAGE, refusal
+from recipelang.backends.replies import parsed, reply_of
+from recipelang.backends.streaming import Assembly, Events
 from recipelang.backends.transport import HttpClient, Response, body_of, limited, posted
 from recipelang.runtime.ports import BackendError, Delta, ModelCall, Reply
 from recipelang.runtime.trace import messages_as_json
@@ -28,20 +28,25 @@ class OpenAIBackend:
         self._limited_by: dict[str, str] = {}  # by model: how it wants the limit on completion tokens spelled
 
     async def complete(self, call: ModelCall) -> Reply:
-        async with self._answered(call, stream=False) as response:
-            return reply_of(parsed(await body_of(response)))
+        with self._key_kept():
+            async with self._answered(call, stream=False) as response:
+                return reply_of(parsed(await body_of(response)))
 
     async def stream(self, call: ModelCall) -> AsyncIterator[Delta]:
-        async with self._answered(call, stream=True) as response:
-            if "text/event-stream" not in response.headers.get("content-type", ""):
-                parsed(await body_of(response))
-                raise garbage("it is no stream of events")
-            assembly = Assembly()
-            async for event in events_of(limited(response)):
-                text = assembly.add(event)
-                if text:
-                    yield Delta(text)
-            yield Delta(reply=assembly.reply())
+        with self._key_kept():
+            async with self._answered(call, stream=True) as response:
+                if "text/event-stream" not in response.headers.get("content-type", "").lower():
+                    reply = reply_of(parsed(await body_of(response)))  # a server that does not stream answers whole
+                    yield Delta(reply.text)
+                    yield Delta(reply=reply)
+                    return
+                assembly = Assembly()
+                async with aclosing(_events_of(response)) as events:
+                    async for event in events:
+                        text = assembly.add(event)
+                        if text:
+                            yield Delta(text)
+                yield Delta(reply=assembly.reply())
 
     @asynccontextmanager
     async def _answered(self, call: ModelCall, *, stream: bool) -> AsyncIterator[Response]:
@@ -54,28 +59,52 @@ class OpenAIBackend:
                     return
                 error = refusal(response.status_code, response.headers, await body_of(response))
             if spelling == _LATER or not _wants_later_spelling(error):
-                raise self._kept_secret(error)
+                raise error
             self._limited_by[call.model.id] = _LATER
 
     def _spellings(self, model: str) -> tuple[str, ...]:
         return (self._limited_by[model],) if model in self._limited_by else (_FIRST, _LATER)
 
     def _headers(self) -> dict[str, str]:
-        headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
-        return headers if self._key is None else {**headers, "authorization": f"Bearer {self._key}"}
+        return _HEADERS if self._key is None else {**_HEADERS, "authorization": f"Bearer {self._key}"}
 
-    def _kept_secret(self, error: BackendError) -> BackendError:
-        if self._key:
-            error.message = error.message.replace(self._key, "***")
-        return error
+    @contextmanager
+    def _key_kept(self) -> Iterator[None]:
+        """Whatever fails inside, its message has no key in it and is no longer than a person reads."""
+        try:
+            yield
+        except BackendError as error:
+            told = error.message.replace(self._key, "***") if self._key else error.message
+            error.message = told if len(told) <= LONGEST_MESSAGE else f"{told[:LONGEST_MESSAGE]}…"
+            error.args = (error.message,)
+            raise
 
 
 _FIRST, _LATER = "max_tokens", "max_completion_tokens"
+_HEADERS = {
+    "content-type": "application/json",
+    "accept": "application/json, text/event-stream",
+    "accept-encoding": "identity",  # a reply is small, and one that is packed can be made to swell: `body_of`
+    "user-agent": "recipelang",
+}
 
 
 def _wants_later_spelling(error: BackendError) -> bool:
     """OpenAI's newer models refuse `max_tokens` and name what they want instead; every other server takes it."""
-    return error.status == 400 and _LATER in error.message
+    return error.status == 400 and _LATER in error.message and "instead" in error.message
+
+
+async def _events_of(response: Response) -> AsyncGenerator[dict[str, Any]]:
+    """The events of a stream, up to `[DONE]`; raises `BackendError`."""
+    events = Events()
+    async with aclosing(limited(response)) as pieces:
+        async for piece in pieces:
+            for event in events.within(piece):
+                yield event
+            if events.done:
+                return
+    for event in events.rest():
+        yield event
 
 
 def _payload(call: ModelCall, stream: bool, spelling: str) -> Mapping[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from recipelang.backends.clients import open_client
 from recipelang.backends.local import LocalBackend
 from recipelang.backends.openai import OpenAIBackend
-from recipelang.backends.transport import HttpClient, open_client
+from recipelang.backends.transport import HttpClient
 from recipelang.ir.plan import Backend as BackendPlan
 from recipelang.ir.plan import Plan
 from recipelang.runtime.ports import Backend, Endpoints

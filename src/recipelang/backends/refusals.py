@@ -1,4 +1,4 @@
-"""What an endpoint's refusal means: by its status first, then by the error that its body tells; `docs/backends.md`."""
+"""What an endpoint's refusal means: by its status first, then by the error that its body tells; `docs/providers.md`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 
 from recipelang.runtime.ports import BackendError, FailureKind
 
-LONGEST_EXCERPT = 300
+LONGEST_MESSAGE = 300
+"""Characters of a message for a person."""
+LONGEST_EXCERPT = 4 * LONGEST_MESSAGE
+"""Characters of a body that are looked at: more than a message shows, so that no key is cut in two before it is struck out."""
 LONGEST_WAIT = 3_600.0
 """Seconds that a provider may ask to be left alone; one that asks for more is taken to mean this."""
 
@@ -19,11 +22,12 @@ _TOO_LONG = (
     "context_length_exceeded",
     "exceed_context_size_error",
     "maximum context length",
-    "context size",
-    "too many tokens",
+    "maximum model length",
+    "exceeds the available context size",
+    "prompt is too long",
 )
 _FILTERED = ("content_filter", "content_policy", "responsibleaipolicyviolation", "content management policy")
-_SPENT = ("insufficient_quota", "billing")
+_SPENT = ("insufficient_quota", "billing_hard_limit", "billing_not_active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> BackendErro
     told = _told(body)
     kind, may_pass = _meaning(status, told.names)
     message = f"HTTP {status}" + (f": {told.message}" if told.message else "")
-    if 300 <= status < 400:
+    if status < 300:
+        message = f"HTTP {status}: an answer comes with HTTP 200"
+    elif status < 400:
         message = f"HTTP {status}: it redirects elsewhere, and redirects are not followed"
     return BackendError(kind, message, status, _retry_after(headers), may_pass)
 
@@ -54,7 +60,7 @@ def told_instead(error: Any) -> BackendError:  # Any: what the body has under `e
 
 def excerpt(body: bytes) -> str:
     """The beginning of a body, on one line."""
-    return " ".join(body[: 4 * LONGEST_EXCERPT].decode("utf-8", "replace").split())[:LONGEST_EXCERPT]
+    return " ".join(body.decode("utf-8", "replace").split())[:LONGEST_EXCERPT]
 
 
 def _meaning(status: int, names: str) -> tuple[FailureKind, bool]:
@@ -65,7 +71,7 @@ def _meaning(status: int, names: str) -> tuple[FailureKind, bool]:
         return FailureKind.RATE_LIMIT, not any(word in names for word in _SPENT)
     if status == 413 or (status in (400, 422, 500) and any(word in names for word in _TOO_LONG)):
         return FailureKind.CONTEXT, False
-    if status in (400, 422) and any(word in names for word in _FILTERED):
+    if status in (400, 422, 500) and any(word in names for word in _FILTERED):
         return FailureKind.FILTERED, False
     if status == 408:
         return FailureKind.TIMEOUT, True
@@ -87,7 +93,8 @@ def _told(body: bytes) -> _Told:
         message = str(error.get("message") or error.get("detail") or "")
         names = " ".join(str(error.get(name) or "") for name in ("code", "type", "message"))
         return _Told(excerpt(message.encode("utf-8", "replace")), names.lower())
-    return _Told(excerpt(str(error).encode("utf-8", "replace")), str(error).lower())
+    told = "" if error is None else str(error)
+    return _Told(excerpt(told.encode("utf-8", "replace")), told.lower())
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

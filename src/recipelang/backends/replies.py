@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from recipelang.backends.refusals import excerpt, told_instead
 from recipelang.runtime.ports import BackendError, FailureKind, Reply
 from recipelang.runtime.values import Json, TokenLogprob, Usage, encodable
+
+MOST_TOKENS = 10**12
+"""Tokens of one call beyond which a provider's count is not believed."""
 
 
 def parsed(body: bytes) -> dict[str, Any]:
@@ -37,29 +41,55 @@ def reply_of(value: Mapping[str, Any]) -> Reply:
     message = choices[0].get("message")
     if not isinstance(message, dict):
         raise garbage("its choice has no message")
-    text = message.get("content") or ""
-    if not isinstance(text, str):
-        raise garbage("its content is no text")
+    text = text_in(message.get("content"))
     calls = message.get("tool_calls") or ()
     if not isinstance(calls, (list, tuple)) or not all(isinstance(call, dict) for call in calls):
         raise garbage("its tool calls are no objects")
     logprobs = choices[0].get("logprobs")
     tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
-    return settled(text, choices[0].get("finish_reason"), usage_of(value.get("usage")), tokens, tuple(calls))
+    parts = Parts(
+        text, text_in(message.get("refusal")), choices[0].get("finish_reason"), usage_of(value.get("usage")), tokens
+    )
+    return settled(parts, tuple(calls))
 
 
-def settled(
-    text: str, finish: Json, usage: Usage | None, tokens: Json, tool_calls: tuple[Mapping[str, Json], ...]
-) -> Reply:
+@dataclass(slots=True)
+class Parts:
+    """What a reply is made of, as it was told."""
+
+    text: str = ""
+    refusal: str = ""
+    finish: Json = None
+    usage: Usage | None = None
+    tokens: Json = None
+
+
+def settled(parts: Parts, tool_calls: tuple[Mapping[str, Json], ...]) -> Reply:
     """A reply from its parts; raises `BackendError` where it was filtered or says nothing."""
+    text, finish, usage = parts.text, parts.finish, parts.usage
     if finish == "content_filter":
         raise BackendError(FailureKind.FILTERED, "the provider's content filter stopped the answer", usage=usage)
     if not text and not tool_calls:
+        if parts.refusal:
+            said = encodable(parts.refusal)
+            raise BackendError(FailureKind.FILTERED, f"the model refused to answer: {said}", usage=usage)
         if finish == "length":
             raise BackendError(FailureKind.GARBAGE, "all its tokens were used up before it said anything", usage=usage)
         raise BackendError(FailureKind.GARBAGE, "the answer is empty", usage=usage, may_pass=True)
     known = finish if isinstance(finish, str) else "stop"
-    return Reply(encodable(text), known, usage, logprobs_of(tokens), tool_calls)
+    return Reply(encodable(text), known, usage, logprobs_of(parts.tokens), tool_calls)
+
+
+def text_in(content: Json) -> str:
+    """The text of a content: a text, nothing, or parts, of which those that are text count; raises `BackendError`."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        raise garbage("its content is no text")
+    texts = [part.get("text") for part in content if part.get("type") == "text"]
+    if not all(isinstance(text, str) for text in texts):
+        raise garbage("its content is no text")
+    return "".join(texts)
 
 
 def usage_of(told: Json) -> Usage | None:
@@ -74,17 +104,19 @@ def usage_of(told: Json) -> Usage | None:
 
 
 def logprobs_of(tokens: Json) -> tuple[TokenLogprob, ...] | None:
-    """The tokens with their log-probabilities; the token that only ends the answer, which has no bytes, is left out."""
+    """The tokens with their log-probabilities; the token that only ends the answer, which has no bytes, is left out.
+
+    None where any of them can't be read: how sure a model was is not told by the rest.
+    """
     if not isinstance(tokens, Sequence) or isinstance(tokens, str):
         return None
-    found = [
-        TokenLogprob(token["token"], float(token["logprob"]), _runner_up(token))
-        for token in tokens
-        if isinstance(token, dict)
-        and isinstance(token.get("token"), str)
-        and _is_number(token.get("logprob"))
-        and token.get("bytes") != []
-    ]
+    found = []
+    for token in tokens:
+        logprob = _number(token.get("logprob")) if isinstance(token, dict) else None
+        if logprob is None or not isinstance(token.get("token"), str):
+            return None
+        if token.get("bytes") != []:
+            found.append(TokenLogprob(token["token"], logprob, _runner_up(token)))
     return tuple(found) or None
 
 
@@ -97,19 +129,19 @@ def _runner_up(token: Mapping[str, Any]) -> float | None:
     others = token.get("top_logprobs")
     if not isinstance(others, list):
         return None
-    return max(
-        (
-            float(other["logprob"])
-            for other in others
-            if isinstance(other, dict) and other.get("token") != token["token"] and _is_number(other.get("logprob"))
-        ),
-        default=None,
-    )
+    leads = [_number(o.get("logprob")) for o in others if isinstance(o, dict) and o.get("token") != token["token"]]
+    return max((lead for lead in leads if lead is not None), default=None)
 
 
 def _count(value: Json) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS else None
 
 
-def _is_number(value: Json) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _number(value: Json) -> float | None:
+    """A number as a float, where it is one; JSON has integers that no float can hold."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None

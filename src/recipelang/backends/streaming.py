@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recipelang.backends.replies import garbage, parsed, settled, usage_of
+from recipelang.backends.replies import Parts, garbage, parsed, settled, text_in, usage_of
 from recipelang.runtime.ports import Reply
-from recipelang.runtime.values import Json, Usage
+from recipelang.runtime.values import Json, Usage, encodable
 
 _DONE = b"[DONE]"
 
 
-async def events_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
-    """The objects in a stream of events, up to `[DONE]`; raises `BackendError`."""
-    async for line in _lines(pieces):
-        if not line.startswith(b"data:"):
-            continue
-        data = line[5:].strip()
-        if data == _DONE:
-            return
-        if data:
-            yield parsed(data)
+@dataclass(slots=True)
+class Events:
+    """Takes in a stream's bytes and gives the objects of its events; what is not `data` is passed over."""
 
+    done: bool = False  # whether `[DONE]` has come
+    _line: list[bytes] = field(default_factory=list)  # what there is of the line that has not ended
 
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Lines as bytes, so that no character is cut where two pieces meet."""
-    kept: list[bytes] = []
-    async for piece in pieces:
+    def within(self, piece: bytes) -> Iterator[dict[str, Any]]:
+        """The events that end with this piece; raises `BackendError`. No character is cut where two pieces meet."""
         first, *more = piece.split(b"\n")
-        kept.append(first)
+        self._line.append(first)
         for line in more:
-            yield b"".join(kept)
-            kept = [line]
-    if any(kept):
-        yield b"".join(kept)
+            yield from self._told(b"".join(self._line))
+            self._line = [line]
+
+    def rest(self) -> Iterator[dict[str, Any]]:
+        """The event that the stream ended in, where its line was not ended; raises `BackendError`."""
+        yield from self._told(b"".join(self._line))
+
+    def _told(self, line: bytes) -> Iterator[dict[str, Any]]:
+        data = line[5:].strip() if line.startswith(b"data:") and not self.done else b""
+        if data == _DONE:
+            self.done = True
+        elif data:
+            yield parsed(data)
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Assembly:
     """The parts of a reply so far."""
 
     texts: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
     finish: Json = None
     usage: Usage | None = None
     tokens: list[Json] = field(default_factory=list)
@@ -51,7 +54,7 @@ class Assembly:
     def add(self, event: Mapping[str, Any]) -> str:
         """Take in an event; gives the text that it brought. Raises `BackendError`."""
         self.usage = usage_of(event.get("usage")) or self.usage
-        choices = event.get("choices")
+        choices = event.get("choices", [] if "usage" in event else None)
         if not isinstance(choices, list):
             raise garbage("an event has no choices")
         text = ""
@@ -59,9 +62,8 @@ class Assembly:
             if not isinstance(choice, dict) or not isinstance(delta := choice.get("delta") or {}, dict):
                 raise garbage("an event's choice is no object")
             self.finish = choice.get("finish_reason") or self.finish
-            text = delta.get("content") or ""
-            if not isinstance(text, str):
-                raise garbage("its content is no text")
+            text = encodable(text_in(delta.get("content")))
+            self.refusals.append(text_in(delta.get("refusal")))
             self._add_details(choice, delta)
         if text:
             self.texts.append(text)
@@ -71,17 +73,27 @@ class Assembly:
         logprobs = choice.get("logprobs")
         if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
             self.tokens += logprobs["content"]
-        for call in delta.get("tool_calls") or ():
-            if not isinstance(call, dict) or not isinstance(call.get("index", 0), int):
-                raise garbage("its tool calls are no objects")
-            _merge(self.calls.setdefault(call.get("index", 0), {}), call)
+        calls = delta.get("tool_calls") or []
+        if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+            raise garbage("its tool calls are no objects")
+        for call in calls:
+            _merge(self.calls.setdefault(self._place(call), {}), call)
+
+    def _place(self, call: Mapping[str, Any]) -> int:
+        """Which call a piece belongs to; where it has no index, an `id` begins the next one."""
+        last = max(self.calls, default=-1)
+        index = call.get("index", last + 1 if call.get("id") or last < 0 else last)
+        if not isinstance(index, int):
+            raise garbage("its tool calls have no order")
+        return index
 
     def reply(self) -> Reply:
         """The reply, once the stream has ended; raises `BackendError` where it ended before the answer did."""
         if self.finish is None:
             raise garbage("the stream ended before the answer did", may_pass=True)
         calls = tuple(self.calls[index] for index in sorted(self.calls))
-        return settled("".join(self.texts), self.finish, self.usage, self.tokens or None, calls)
+        parts = Parts("".join(self.texts), "".join(self.refusals), self.finish, self.usage, self.tokens or None)
+        return settled(parts, calls)
 
 
 def _merge(whole: dict[str, Any], piece: Mapping[str, Any]) -> None:
@@ -92,6 +104,6 @@ def _merge(whole: dict[str, Any], piece: Mapping[str, Any]) -> None:
         if name == "function" and isinstance(value, dict):
             function = whole.setdefault("function", {"name": "", "arguments": ""})
             for part in ("name", "arguments"):
-                function[part] += value.get(part) or ""
+                function[part] += text_in(value.get(part))
         else:
             whole[name] = value

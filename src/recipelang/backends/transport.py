@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from typing import Protocol
+
+import anyio
 
 from recipelang.runtime.ports import BackendError, FailureKind
 
@@ -26,7 +31,7 @@ class Response(Protocol):
 
 
 class HttpClient(Protocol):
-    """An `httpx2.AsyncClient`, or an `httpx.AsyncClient` of the host's own."""
+    """An `httpx2.AsyncClient` or an `httpx.AsyncClient` of the host's own, or that of `recipelang.backends.clients`."""
 
     def stream(
         self,
@@ -38,16 +43,6 @@ class HttpClient(Protocol):
         timeout: tuple[float | None, float | None, float | None, float | None],
         follow_redirects: bool,
     ) -> AbstractAsyncContextManager[Response]: ...
-
-
-@asynccontextmanager
-async def open_client() -> AsyncIterator[HttpClient]:
-    """A client that follows no redirects and takes neither proxies nor passwords from the environment."""
-    import httpx2  # deferred: start-up cost
-
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=30.0)
-    async with httpx2.AsyncClient(follow_redirects=False, trust_env=False, limits=limits) as client:
-        yield client
 
 
 @asynccontextmanager
@@ -66,59 +61,99 @@ async def posted(client: HttpClient, url: str, content: bytes, headers: Mapping[
     except BackendError:
         raise
     except Exception as error:
-        raise _named(error) from error
+        failure = _named(error)
+        if failure is None:
+            raise
+        raise failure from error
 
 
 async def body_of(response: Response) -> bytes:
     """The whole body; raises `BackendError` where it is too large."""
-    parts = [part async for part in limited(response)]
-    return b"".join(parts)
+    async with aclosing(limited(response)) as parts:
+        return b"".join([part async for part in parts])
 
 
-async def limited(response: Response) -> AsyncIterator[bytes]:
-    """The body in pieces as they come, up to `LARGEST_BODY`."""
+async def limited(response: Response) -> AsyncGenerator[bytes]:
+    """The body in pieces as they come, up to `LARGEST_BODY`. A packed one is not opened: it could swell a thousandfold."""
+    if response.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+        raise BackendError(FailureKind.GARBAGE, "the reply is packed, and was to come as it is")
     total = 0
-    async for part in response.aiter_bytes():
-        total += len(part)
-        if total > LARGEST_BODY:
-            raise BackendError(FailureKind.GARBAGE, f"the reply is larger than {LARGEST_BODY >> 20} MiB")
-        yield part
+    parts = response.aiter_bytes()
+    try:
+        async for part in parts:
+            total = _within_limit(total + len(part))
+            yield part
+    except BaseException:
+        await _abandoned(parts)
+        raise
 
 
-def _named(error: Exception) -> BackendError | Exception:
-    """The failure that an exception of the client's stands for. Both clients name theirs alike; others pass through."""
+def _within_limit(size: int) -> int:
+    if size > LARGEST_BODY:
+        raise BackendError(FailureKind.GARBAGE, f"the reply is larger than {LARGEST_BODY >> 20} MiB")
+    return size
+
+
+async def _abandoned(parts: AsyncIterator[bytes]) -> None:
+    """End a body that is no longer wanted, from the inside out.
+
+    A client's iterator is a tower of generators. To close the topmost leaves the others to the garbage collector, of
+    which trio complains; to cancel the wait for the next piece ends all of them, and closes the connection.
+    """
+    with anyio.CancelScope() as scope, suppress(Exception):
+        scope.cancel()
+        async for _ in parts:
+            pass
+
+
+def _named(error: Exception) -> BackendError | None:
+    """The failure that an exception of a client's stands for; none where it is no client's. They name theirs much alike."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    if not names & {"HTTPError", "InvalidURL", "StreamError"}:
-        return error
-    if "TimeoutException" in names:
-        return BackendError(FailureKind.TIMEOUT, f"no connection after {CONNECT_TIMEOUT:g} s", may_pass=True)
-    if names & {"UnsupportedProtocol", "InvalidURL"}:
+    if not names & {"HTTPError", "InvalidURL", "StreamError", "ClientError"}:
+        return None
+    if names & {"UnsupportedProtocol", "InvalidURL", "NonHttpUrlClientError"}:
         return BackendError(FailureKind.REQUEST, f"the address can't be used: {error}")
-    if "DecodingError" in names:
-        return BackendError(FailureKind.GARBAGE, "the reply can't be decompressed")
-    if "ConnectError" in names:
-        if _is_about_certificates(error):
-            return BackendError(FailureKind.REFUSED, f"no secure connection: {_reason(error)}")
+    if names & {"TimeoutException", "TimeoutError"} and not any(_is_told_by_system(cause) for cause in _causes(error)):
+        return BackendError(FailureKind.TIMEOUT, f"no connection after {CONNECT_TIMEOUT:g} s", may_pass=True)
+    if any(_is_about_trust(cause) for cause in _causes(error)):
+        return BackendError(FailureKind.REFUSED, f"no secure connection: {_reason(error)}")
+    if names & {"ConnectError", "ConnectTimeout", "ClientConnectorError"}:
         return BackendError(FailureKind.REFUSED, f"can't connect: {_reason(error)}", may_pass=True)
     return BackendError(FailureKind.REFUSED, f"the connection broke: {_reason(error)}", may_pass=True)
 
 
-def _is_about_certificates(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return "CERTIFICATE" in str(error)
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and those underneath it; of several attempts, the first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
+
+
+def _is_told_by_system(error: BaseException) -> bool:
+    """Whether it is the operating system's, and no mere delay: a client may call a refused connection a timeout."""
+    return isinstance(error, OSError) and not isinstance(error, TimeoutError)
+
+
+def _is_about_trust(error: BaseException) -> bool:
+    """Whether the two ends could not agree on a secure connection, which no further attempt changes."""
+    return isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
 
 
 def _reason(error: BaseException) -> str:
     """The words of the operating system where they are underneath: `connection refused` rather than all attempts failed."""
     reason = str(error) or type(error).__name__
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        if isinstance(cause, OSError) and cause.strerror:
-            reason = cause.strerror
-        cause = cause.__cause__ or cause.__context__
+    for cause in _causes(error):
+        if isinstance(cause, OSError):
+            reason = _words_of(cause) or reason
     return reason[:1].lower() + reason[1:]
+
+
+def _words_of(error: OSError) -> str | None:
+    """A client's own kinds of these may lack what Python's have."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return getattr(error, "verify_message", None)
+    if isinstance(error, ssl.SSLError):
+        return str(getattr(error, "reason", None) or "").replace("_", " ").lower()
+    known = error.errno in errno.errorcode and not isinstance(error, socket.gaierror)
+    return os.strerror(error.errno or 0) if known else error.strerror

@@ -1,0 +1,362 @@
+"""Each row of the tables of `docs/providers.md` is what happens, against a real server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from model_calls import outcome_of
+from recipelang.backends.clients import open_client
+from recipelang.backends.openai import OpenAIBackend
+from recipelang.runtime.ports import BackendError, FailureKind, Reply
+from self_signed import self_signed
+from upstream import (
+    END,
+    ENDLESS_HEAD,
+    MEBIBYTE,
+    RESET,
+    STREAM_HEAD,
+    Script,
+    Upstream,
+    answered,
+    chunk,
+    chunked,
+    completion,
+    event,
+    http,
+    refused,
+    streamed,
+)
+
+pytestmark = pytest.mark.anyio
+
+PAGE = (Path(__file__).parents[3] / "docs" / "providers.md").read_text(encoding="utf-8")
+KEY = "sk-a-key-that-nobody-sees"
+ROW = re.compile(
+    r"^\| (?P<name>[^|]+) \| `(?P<kind>\w+)` \| (?P<may_pass>yes|no) \| (?P<message>[^|]+) \|$", re.MULTILINE
+)
+STATUS = re.compile(r"HTTP (\d+)")
+HTML = b"<!DOCTYPE html><html><title>502 Bad Gateway</title></html>"
+
+
+def told_in(opening: str) -> dict[str, tuple[str, bool, str]]:
+    """The rows of the table that begins so: by the name of each its kind, whether it may pass, and its message."""
+    table = PAGE[PAGE.index(opening) :].partition("\n\n")[0]
+    return {row["name"]: (row["kind"], row["may_pass"] == "yes", row["message"]) for row in ROW.finditer(table)}
+
+
+WHOLE = told_in("| the endpoint |")
+STREAMED = told_in(PAGE[PAGE.index("Streams fail") :].partition("\n\n")[2][:200])
+CONNECTING = told_in("| the connection |")
+
+REPLIES: Mapping[str, Script] = {
+    "refuses the key": refused(401, "no such key"),
+    "forbids the model": refused(403, "not for you"),
+    "does not know the model": refused(404, "no such model", "model_not_found"),
+    "refuses what was sent": refused(400, "bad temperature"),
+    "wants to be paid": refused(402, "out of credit"),
+    "gave up waiting": refused(408, "too slow"),
+    "is in conflict": refused(409, "try again"),
+    "limits the rate": refused(429, "slow down", "rate_limit_exceeded"),
+    "limits the rate and shows where to pay": refused(429, "slow down, or add a payment method under account/billing"),
+    "has a quota that is spent": refused(429, "quota exceeded", "insufficient_quota"),
+    "is overloaded": refused(529, "overloaded"),
+    "has an error of its own": answered({"detail": "oops"}, 500),
+    "can't do that": answered({"error": "not here"}, 501),
+    "is down behind its gateway": http(502, HTML, type="text/html"),
+    "is loading its model": refused(503, "loading model", 503),
+    "finds the prompt too long, as OpenAI says it": refused(
+        400, "This model's maximum context length is 8192 tokens", "context_length_exceeded"
+    ),
+    "finds the prompt too long, as vLLM says it": answered(
+        {
+            "object": "error",
+            "message": "'max_tokens' or 'max_completion_tokens' is too large: 5000. This model's maximum context length"
+            " is 4096 tokens",
+            "type": "BadRequestError",
+            "code": 400,
+        },
+        400,
+    ),
+    "finds the prompt too long, as llama.cpp says it": answered(
+        {
+            "error": {
+                "code": 400,
+                "message": "the request exceeds the available context size",
+                "type": "exceed_context_size_error",
+                "n_prompt_tokens": 9000,
+                "n_ctx": 4096,
+            }
+        },
+        400,
+    ),
+    "finds the body too large": http(413, b"too large", type="text/plain"),
+    "filters the prompt": refused(400, "flagged", "content_filter"),
+    "filters the answer": answered(completion("Here is", finish="content_filter")),
+    "has a model that refuses": answered(completion(None, refusal="I can't help with that.")),
+    "redirects to another host": http(307, b"", location="http://127.0.0.1:9/v1/chat/completions"),
+    "answers with another success": [b"HTTP/1.1 204 No Content\r\n\r\n"],
+    "answers with a page": http(200, HTML, type="text/html"),
+    "sends broken JSON": http(200, b'{"choices": [{"message"'),
+    "sends invalid UTF-8": http(200, b'{"choices": "\xff\xfe\xfa"}'),
+    "sends nothing": http(200, b""),
+    "sends a list": answered([]),
+    "sends JSON nested without end": http(200, b"[" * 200_000),
+    "sends an object of another kind": answered({"output": "Jupiter."}),
+    "sends no message": answered({"choices": [{"text": "Jupiter."}]}),
+    "sends a number for the text": answered(completion(7)),  # type: ignore[arg-type]  # as bad as it looks
+    "sends tool calls that are none": answered(completion(None, tool_calls=["f"])),
+    "sends an empty answer": answered(completion("")),
+    "sends null": answered(completion(None)),
+    "thinks until the limit": answered(completion(None, finish="length")),
+    "reports an error with status 200": answered({"error": {"code": 429, "message": "slow down"}}),
+    "reports an odd error with status 200": answered({"error": "oops"}),
+    "sends 100 MB": [ENDLESS_HEAD, *[MEBIBYTE] * 100],
+    "packs the reply": http(200, gzip.compress(bytes(50_000_000), 1), content_encoding="gzip"),
+}
+
+STREAMS: Mapping[str, Script] = {
+    "ends the stream before the answer": streamed(chunk("Jup"), done=False),
+    "breaks off an event": streamed(chunk("Jup"), b'{"choices": [{"del', done=False),
+    "reports an error in the stream": streamed(chunk("Jup"), {"error": {"code": 500, "message": "out of memory"}}),
+    "filters in the middle": streamed(chunk("Jup"), chunk(finish="content_filter")),
+    "has a model that refuses in pieces": streamed(chunk(refusal="I "), chunk(refusal="can't."), chunk(finish="stop")),
+    "streams events of another kind": streamed({"type": "message_start"}),
+    "streams numbers for text": streamed(chunk(7)),  # type: ignore[arg-type]  # as bad as it looks
+    "streams tool calls out of order": streamed(chunk(tool_calls=[{"index": "first"}])),
+    "streams one endless line": [STREAM_HEAD, chunked(b"data: "), *[chunked(MEBIBYTE)] * 100, END],
+    "streams without end": [STREAM_HEAD, *[event(chunk("word " * 10_000)) * 20] * 100, END],
+}
+
+
+def close_to(error: Reply | BackendError) -> tuple[str, bool, str]:
+    assert isinstance(error, BackendError)
+    assert KEY not in f"{error!r}{error}{error.args}"
+    return error.kind.value, error.may_pass, error.message
+
+
+async def failure_of(url: str, *, stream: bool = False) -> tuple[str, bool, str]:
+    async with open_client() as client:
+        return close_to(await outcome_of(OpenAIBackend(url, KEY, client), stream=stream))
+
+
+async def test_the_tables_have_a_row_for_each_case_and_no_other() -> None:
+    assert list(WHOLE) == list(REPLIES)
+    assert list(STREAMED) == list(STREAMS)
+    assert list(CONNECTING) == [*CONNECTIONS, *BROKEN]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("row", REPLIES)
+async def test_a_reply_means_what_the_table_says(row: str, stream: bool) -> None:
+    with Upstream(REPLIES[row]) as upstream:
+        assert await failure_of(upstream.url, stream=stream) == WHOLE[row]
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("row", STREAMS)
+async def test_a_stream_means_what_the_table_says(row: str) -> None:
+    with Upstream(STREAMS[row]) as upstream:
+        assert await failure_of(upstream.url, stream=True) == STREAMED[row]
+
+
+# -------------------------------------------------------------- connections
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def matches(found: tuple[str, bool, str], told: tuple[str, bool, str]) -> bool:
+    beginning = told[2].rstrip("…")
+    return found[:2] == told[:2] and (found[2].startswith(beginning) if "…" in told[2] else found[2] == beginning)
+
+
+async def refused_connection(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, bool, str]:
+    return await failure_of(f"http://127.0.0.1:{free_port()}/v1")
+
+
+async def unknown_host(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, bool, str]:
+    def unknown(*address: object, **options: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    return await failure_of("http://models.invalid/v1")
+
+
+async def unknown_certificate(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, bool, str]:
+    with Upstream(tls=self_signed(folder)) as upstream:
+        found = await failure_of(upstream.url)
+    assert upstream.requests == []
+    assert "certificate" in found[2].lower()
+    return found
+
+
+async def no_tls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, bool, str]:
+    def speak_plainly() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            while connection.recv(4096):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        speaking = threading.Thread(target=speak_plainly)
+        speaking.start()
+        found = await failure_of(f"https://127.0.0.1:{server.getsockname()[1]}/v1")
+        speaking.join()
+    return found
+
+
+async def no_answer_to_connecting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, bool, str]:
+    monkeypatch.setattr("recipelang.backends.transport.CONNECT_TIMEOUT", 0.05)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = []
+        for _ in range(3):  # nobody accepts them, and so nobody else gets in
+            waiting.append(socket.socket())
+            waiting[-1].setblocking(False)
+            waiting[-1].connect_ex(full.getsockname())
+        try:
+            kind, may_pass, message = await failure_of(f"http://127.0.0.1:{full.getsockname()[1]}/v1")
+        finally:
+            for one in waiting:
+                one.close()
+    return kind, may_pass, message.replace("0.05", "10")
+
+
+CONNECTIONS: Mapping[str, Callable[..., object]] = {
+    "is refused": refused_connection,
+    "finds no host": unknown_host,
+    "meets a certificate that nobody vouches for": unknown_certificate,
+    "is no TLS where TLS was asked for": no_tls,
+    "is not made in time": no_answer_to_connecting,
+}
+BROKEN: Mapping[str, Script] = {
+    "is reset": [RESET],
+    "ends in the headers": [b"HTTP/1.1 200 OK\r\ncontent-"],
+    "ends in the body": [ENDLESS_HEAD, b'{"choices": [{"mess'],
+    "ends in the stream": [STREAM_HEAD, event(chunk("Jup"))],
+}
+
+
+@pytest.mark.parametrize("row", CONNECTIONS)
+async def test_a_connection_that_is_not_made_means_what_the_table_says(
+    row: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await CONNECTIONS[row](tmp_path, monkeypatch)  # type: ignore[misc]  # each of them is to be awaited
+    assert matches(found, CONNECTING[row]), found
+
+
+@pytest.mark.parametrize("row", BROKEN)
+async def test_a_connection_that_breaks_means_what_the_table_says(row: str) -> None:
+    with Upstream(BROKEN[row]) as upstream:
+        found = await failure_of(upstream.url, stream="stream" in row)
+    assert matches(found, CONNECTING[row]), found
+
+
+# ------------------------------------------------------------------ statuses
+
+
+async def test_every_status_from_400_to_529_is_a_failure_that_names_it() -> None:
+    def as_asked(request: object) -> object:
+        return refused(400 + len(upstream.requests) - 1, "sorry")
+
+    with Upstream(as_asked) as upstream:  # type: ignore[arg-type]  # a closure over the server itself
+        async with open_client() as client:
+            backend = OpenAIBackend(upstream.url, KEY, client)
+            for status in range(400, 530):
+                error = await outcome_of(backend, stream=False)
+                assert isinstance(error, BackendError)
+                assert error.status == status
+                assert error.message == f"HTTP {status}: sorry"
+                assert error.may_pass == (status in (408, 409, 425, 429, 529) or 500 <= status != 501)
+    assert upstream.opened == 1  # a refusal does not cost the connection
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("3", 3.0),
+        ("0.5", 0.5),
+        ("-1", 0.0),
+        ("999999", 3600.0),
+        ("inf", 3600.0),
+        ("nan", None),
+        ("soon", None),
+        ("", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 9998 07:28:00 GMT", 3600.0),
+        ("Wed, 99 Oct 2015 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_wait_that_is_asked_for_is_told_in_seconds(status: int, header: str, seconds: float | None) -> None:
+    with Upstream(refused(status, "wait", retry_after=header)) as upstream:
+        async with open_client() as client:
+            error = await outcome_of(OpenAIBackend(upstream.url, None, client), stream=False)
+    assert isinstance(error, BackendError)
+    assert error.retry_after == seconds
+
+
+async def test_a_wait_may_be_a_date() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
+    with Upstream(refused(429, "wait", retry_after=date)) as upstream:
+        async with open_client() as client:
+            error = await outcome_of(OpenAIBackend(upstream.url, None, client), stream=False)
+    assert isinstance(error, BackendError)
+    assert error.retry_after is not None
+    assert 500 < error.retry_after <= 600
+
+
+# -------------------------------------------------------------------- keys
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refused(401, f"Incorrect API key provided: {KEY}"),
+        refused(401, "x" * 290 + KEY),
+        http(500, b" " * 5000 + KEY.encode(), type="text/plain"),
+        answered({"error": f"no such key: {KEY}"}),
+        answered(completion(None, refusal=f"I won't say {KEY}")),
+        streamed({"error": {"message": KEY}}),
+        http(200, b"{}", content_encoding=KEY),
+        http(307, b"", location=f"http://127.0.0.1:9/?key={KEY}"),
+        [f"HTTP/1.1 200 {KEY}\r\n: {KEY}\r\n\r\n".encode()],
+    ],
+)
+async def test_a_key_that_the_endpoint_sends_back_is_in_no_message(answer: Script, stream: bool) -> None:
+    with Upstream(answer) as upstream:
+        _, _, message = await failure_of(upstream.url, stream=stream)
+    assert KEY[:12] not in message
+    assert len(message) <= 301
+
+
+async def test_a_kind_is_one_of_those_that_the_port_knows() -> None:
+    told = {kind for kind, _, _ in [*WHOLE.values(), *STREAMED.values(), *CONNECTING.values()]}
+    assert told == {kind.value for kind in FailureKind}
+
+
+async def test_the_server_of_these_tests_is_asked_in_the_protocol(capsys: pytest.CaptureFixture[str]) -> None:
+    with Upstream() as upstream:
+        async with open_client() as client:
+            reply = await outcome_of(OpenAIBackend(f"{upstream.url}/", KEY, client), stream=False)
+    assert isinstance(reply, Reply)
+    (request,) = upstream.requests
+    assert (request.method, request.path) == ("POST", "/v1/chat/completions")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["content-type"] == "application/json"
+    assert json.loads(request.body)["model"] == "small-1"
+    assert KEY not in request.body.decode()
