@@ -46,7 +46,15 @@ def standard_recipe_names() -> list[str]:
 
 def user_cache() -> Path:
     """The folder for what can be made or fetched again: `$XDG_CACHE_HOME/recipelang`, or below `~/.cache`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recipelang"
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if named.is_absolute():  # the standard says to ignore others
+        return named / "recipelang"
+    try:
+        return Path.home() / ".cache" / "recipelang"
+    except RuntimeError:  # a user without a home, as in some containers
+        from tempfile import gettempdir  # deferred: seldom needed
+
+        return Path(gettempdir()) / f"recipelang-{os.getuid()}"
 
 
 def _folder(name: str) -> Path:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.stopping import Stopping
+from recipelang.diagnostics.suggesting import nearest
 
 VERBS = {
     "check": "check a recipe and say what is wrong with it",
@@ -20,18 +23,43 @@ VERBS = {
     "models": "fetch, list and remove the models that run on this machine",
 }
 
+EXAMPLES = {
+    "check": ("recipelang check team.recipe", "recipelang check --fix *.recipe"),
+    "run": (
+        'recipelang run confidence "What is the capital of France?"',
+        'recipelang run confidence --set threshold=80% "Who wrote Hamlet?"',
+        'recipelang run fusion --with my_models.recipe --trace trace.json "Why is the sky blue?"',
+        "recipelang run team.recipe --messages conversation.json --format json",
+        "recipelang run direct < question.txt > answer.txt",
+    ),
+    "plan": ("recipelang plan std.fusion", "recipelang plan team.recipe --format json"),
+    "graph": ("recipelang graph std.fusion", "recipelang graph team.recipe --format svg -o team.svg"),
+    "compile": ("recipelang compile team.recipe -o team.plan.json", "recipelang compile --schema"),
+    "explain": ("recipelang explain E0501", "recipelang explain"),
+    "models": ("recipelang models list", "recipelang models pull strong", "recipelang models remove tiny strong"),
+}
+_ENDINGS = """\
+`recipelang VERB --help` tells more of each. The exit status is 0 where all is well, 1 where a recipe has errors, 2
+where the command makes no sense, 3 where a run ended without an answer, 4 where something outside can't be read,
+written or reached, and 70 where the mistake is ours."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; the exit status says how it ended."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _take_any_text()
+    stopping = Stopping()
     try:
-        return int(_run(given))
+        with stopping.watched():
+            status = _run(given)
+            sys.stdout.flush()  # here, where a reader that has left is no mistake of ours
+            return int(status)
     except Stop as stop:
         print(f"recipelang: {stop}", file=sys.stderr)
         return int(stop.code)
     except KeyboardInterrupt:
-        print("recipelang: interrupted", file=sys.stderr)
-        return 130
+        print(f"recipelang: {stopping.reason}", file=sys.stderr)
+        return stopping.status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.INPUT_OUTPUT)
@@ -49,22 +77,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str]) -> Exit:
     if given and given[0] in VERBS:
         verb = importlib.import_module(f"recipelang.cli.{given[0]}")
-        parser = argparse.ArgumentParser(f"recipelang {given[0]}", description=VERBS[given[0]] + ".")
+        parser = argparse.ArgumentParser(
+            f"recipelang {given[0]}",
+            description=VERBS[given[0]] + ".",
+            epilog=_listed("examples", EXAMPLES.get(given[0], ())),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         verb.configure(parser)
         result: Exit = verb.run(parser.parse_intermixed_args(given[1:]))  # a question may stand after an option
         return result
+    if given and not given[0].startswith("-"):
+        raise Stop(Exit.USAGE, _no_verb(given[0]))
     parser = argparse.ArgumentParser(
         "recipelang",
         description="A language for bounded teams of models behind one model API call.",
-        epilog="\n".join(["verbs:", *(f"  {name:<10}{what}" for name, what in VERBS.items())]),
+        epilog="\n\n".join(
+            [
+                _listed("verbs", [f"{name:<10}{what}" for name, what in VERBS.items()]),
+                _listed("to begin with", [EXAMPLES["run"][0]]),
+                _ENDINGS,
+            ]
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="recipelang VERB ...",
     )
     parser.add_argument("--version", action="version", version=f"recipelang {_version()}")
-    parser.add_argument("verb", nargs="?", choices=list(VERBS), help=argparse.SUPPRESS)
     parser.parse_args(given)
     parser.print_help()
     return Exit.USAGE
+
+
+def _take_any_text() -> None:
+    """An answer may hold characters that the terminal has no code for: they are shown as `?`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"{title}:", *(f"  {line}" for line in lines)]) if lines else ""
+
+
+def _no_verb(wanted: str) -> str:
+    near = nearest(wanted, VERBS)
+    if near is not None:
+        return f"there is no verb `{wanted}`; did you mean `{near}`?"
+    if wanted.endswith(".recipe"):
+        return f"what about {wanted}? `recipelang check {wanted}` checks it, and `recipelang run` runs it"
+    return f"there is no verb `{wanted}`; there are {', '.join(VERBS)}"
 
 
 def _version() -> str:

@@ -3,51 +3,72 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from recipelang.ir.plan import Plan
 from recipelang.runtime.ports import Event
 
 WIDTH = 100
 """Columns of a message where stderr is no terminal."""
+WIDEST = 24
+"""Columns for the name of a step, at most."""
+_SHOWN_ALREADY = ("backend", "timeout", "deadline", "budget")
+"""Failures that a line of their own told when they happened."""
 
 
 class Progress:
-    """A journal that shows what it is told."""
+    """A journal that shows what it is told, and keeps it as the `events` so far."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, plan: Plan) -> None:
+        self.events: list[Event] = []
         self._console = console
+        self._called = short_names(plan)
+        self._width = 0
         self._running: dict[tuple[str, int], tuple[float, Event]] = {}
         self._starting = ""
         self._spinner = Spinner("dots")
 
     def starting(self, what: str) -> None:
-        """A model of this machine is being started."""
+        """A model of this machine is being started; an empty text: it is there."""
         self._starting = what
 
     def record(self, event: Event) -> None:
+        self.events.append(event)
         call = event.data.get("call", 0)
         if event.kind == "call_start":
             self._running[event.step, call] = (time.monotonic(), event)
         elif event.kind in ("call_end", "call_failed", "call_cancelled"):
             self._running.pop((event.step, call), None)
-            self._starting = ""
-        line = _line(event)
-        if line is not None:
-            self._console.print(line, soft_wrap=True)
+        told = _told(event)
+        if told is not None:
+            self._console.print(self._line(event, *told), soft_wrap=True)
+
+    def _line(self, event: Event, mark: str, style: str, what: str) -> Text:
+        """A line of three columns; the first is as wide as the longest step so far, within reason."""
+        self._width = max(self._width, min(len(event.step), WIDEST))
+        model = self._called.get(event.data.get("model", ""), "")
+        about = f"{model}  {what}" if model else what
+        return Text.assemble((mark, style), " ", (f"{event.step:<{self._width}}", "bold"), "  ", about)
+
+    def _foot(self, since: float, event: Event) -> tuple[RenderableType, ...]:
+        model = self._called[event.data["model"]]
+        return self._spinner, event.step, model, f"{time.monotonic() - since:.1f} s", self._starting
 
     def __rich__(self) -> Table:
         table = Table.grid(padding=(0, 1))
-        now = time.monotonic()
+        for _ in range(5):
+            table.add_column(no_wrap=True)
         for since, event in self._running.values():
-            table.add_row(self._spinner, event.step, event.data["model"], f"{now - since:.1f} s", self._starting)
+            table.add_row(*self._foot(since, event))
         return table
 
     @contextmanager
@@ -66,41 +87,51 @@ def error_console() -> Console:
     return console if console.is_terminal else Console(stderr=True, highlight=False, width=WIDTH, color_system=None)
 
 
-def _line(event: Event) -> Text | None:
-    """What a person wants to know of an event; none where it is only for the trace."""
+def short_names(plan: Plan) -> dict[str, str]:
+    """What each model of a plan is called in passing: its name without that of its module, where it is the only one."""
+    bare = {name: name.rpartition(".")[2] for name in plan.models}
+    count = Counter(bare.values())
+    return {name: short if count[short] == 1 else name for name, short in bare.items()}
+
+
+def tokens(prompt: int, completion: int) -> str:
+    return f"{prompt:,} tokens in, {completion:,} out"
+
+
+def _told(event: Event) -> tuple[str, str, str] | None:
+    """What a person wants to know of an event: a mark, its colour, words; none where it is only for the trace."""
     data = event.data
     match event.kind:
         case "call_end":
-            tokens = f"{data['prompt_tokens']} + {data['completion_tokens']} tokens"
-            return _row("✓", "green", event, f"{data['model']}  {data['latency']:.1f} s  {tokens}{_money(data)}")
-        case "call_failed":
-            return _row("✗", "red", event, f"{data['model']}  {data['message']}")
+            used = tokens(data["prompt_tokens"], data["completion_tokens"])
+            cut = "  cut off at its limit" if data["finish"] == "length" else ""
+            return "✓", "green", f"{data['latency']:.1f} s  {used}{_money(data)}{cut}"
+        case "call_failed" | "call_refused":
+            return "✗", "red", data["message"]
         case "call_cancelled":
-            return _row("–", "yellow", event, f"{data['model']}  cancelled: {data['why']}")
-        case "call_refused":
-            return _row("✗", "red", event, f"{data['model']}  {data['message']}")
+            return "–", "yellow", f"cancelled: {data['why']}"
         case "retry":
-            return _row("↻", "yellow", event, f"{data['model']}  again in {data['delay']:.1f} s")
+            return "↻", "yellow", f"again in {data['delay']:.1f} s"
         case "repair":
-            return _row("↻", "yellow", event, f"{data['model']}  asked to mend its answer: {data['problem']}")
-        case "escalated" if "saw" in data:
-            return _row("↑", "yellow", event, f"not accepted: {_seen(data)}")
+            return "↻", "yellow", f"asked to mend its answer: {data['problem']}"
         case "accepted" if "saw" in data:
-            return _row("=", "green", event, f"accepted: {_seen(data)}")
+            return "=", "green", f"accepted: {_seen(data)}"
         case "quorum":
-            return _row("=", "green", event, f"quorum: {data['kept']} are in, {data['pending']} still out")
-        case "dropped" if "saw" in data:
-            return _row("–", "yellow", event, f"dropped: {_seen(data)}")
+            return "=", "green", f"quorum: {data['kept']} are in, {data['pending']} still out"
+        case "escalated" | "dropped" if "saw" in data:
+            return "↑" if event.kind == "escalated" else "–", "yellow", f"not accepted: {_seen(data)}"
+        case "escalated" | "dropped" if data.get("failure", "backend") not in _SHOWN_ALREADY:
+            return "↑" if event.kind == "escalated" else "–", "yellow", f"not accepted: {data['why']}"
         case "fallback_taken":
-            return _row("!", "yellow", event, f"fallback: {data['why']}")
+            return "!", "yellow", f"fallback: {_why(event)}"
         case "step_end" if data["status"] == "none":
-            return _row("!", "yellow", event, f"goes on without it: {data['why']}")
+            return "!", "yellow", f"goes on without it: {_why(event)}"
         case _:
             return None
 
 
-def _row(mark: str, style: str, event: Event, what: str) -> Text:
-    return Text.assemble((mark, style), " ", (f"{event.step:<14}", "bold"), " ", what)
+def _why(event: Event) -> str:
+    return str(event.data["why"]).removeprefix(f"step `{event.step}`: ")
 
 
 def _seen(data: Any) -> str:

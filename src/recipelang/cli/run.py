@@ -17,10 +17,11 @@ from rich.console import Console
 from recipelang.backends.opening import BackendProblem
 from recipelang.cli.compiling import add_format, print_json, show, summary
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.progress import Progress, error_console
+from recipelang.cli.progress import Progress, error_console, short_names, tokens
 from recipelang.cli.pulling import pull
 from recipelang.cli.values import assigned
 from recipelang.compilation import Compilation, compile_file
+from recipelang.diagnostics.suggesting import nearest
 from recipelang.hosts.binding import ArgumentProblem, find
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.local import local_models_in, models_of
@@ -28,10 +29,10 @@ from recipelang.hosts.recipes import together
 from recipelang.hosts.requests import RequestProblem, request_of
 from recipelang.ir.plan import Entry, Plan
 from recipelang.ir.types import ListType, ModelType
-from recipelang.localmodels.catalogue import LOCAL_MODELS
-from recipelang.localmodels.server import local_models
+from recipelang.localmodels.catalogue import LOCAL_MODELS, LocalModel
+from recipelang.localmodels.server import TAKES, can_serve, local_models
 from recipelang.localmodels.store import ModelStore
-from recipelang.resources import standard_recipe
+from recipelang.resources import standard_recipe, standard_recipe_names
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
@@ -43,7 +44,7 @@ LOCAL = "std.local_models"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="a .recipe file, or the name of a standard recipe")
+    parser.add_argument("recipe", metavar="RECIPE", help=f"a .recipe file, or {', '.join(_runnable())}")
     parser.add_argument("question", nargs="?", metavar="QUESTION", help="what is asked; left out or -, standard input")
     parser.add_argument("--recipe", dest="name", metavar="NAME", help="which of the file's exposed names or recipes")
     parser.add_argument(
@@ -52,9 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with", action="append", default=[], dest="uses", metavar="FILE", help="a file to use as well: your models"
     )
-    parser.add_argument("--messages", metavar="FILE", help="a conversation, as a JSON list in OpenAI's form")
+    parser.add_argument("--messages", metavar="FILE", help="a conversation, as a JSON list in OpenAI's form; or -")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same orders and seeds (default 0)")
-    parser.add_argument("--trace", metavar="FILE", help="write all that happened, as JSON")
+    parser.add_argument("--trace", metavar="FILE", help="write all that happened, as JSON; of a broken-off run as well")
     parser.add_argument("--content", action="store_true", help="what was said goes into the trace as well")
     add_format(parser)
 
@@ -71,11 +72,22 @@ def run(arguments: argparse.Namespace) -> Exit:
     except ArgumentProblem as problem:
         raise Stop(Exit.USAGE, f"{problem}; `--set name=value` sets an argument") from problem
     request = _request(_messages(arguments.messages, arguments.question))
-    for model in local_models_in(plan, models_of(plan, entry)):
-        pull(store, model, console)
     trace = _opened(arguments.trace)
+    _fetch(local_models_in(plan, models_of(plan, entry)), store, console)
     running = _Run(plan, entry, request, arguments.seed, arguments.content, store, console)
     return _report(running, trace, arguments.format, is_default)
+
+
+def _runnable() -> list[str]:
+    return [name for name in standard_recipe_names() if f"std.{name}" != LOCAL]
+
+
+def _fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> None:
+    """Fetch the models of this machine that may be called; nothing where there is no server for them anyway."""
+    if models and not can_serve():
+        raise Stop(Exit.INPUT_OUTPUT, TAKES)
+    for model in models:
+        pull(store, model, console)
 
 
 # ------------------------------------------------------------ what is asked
@@ -92,9 +104,7 @@ def _given(plan: Plan, name: str, settings: Sequence[str]) -> dict[str, Any]:
 
 def _plan(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:
     """The plan of a recipe and what it is used with, and whether its models are the default ones."""
-    path = recipe
-    if not Path(recipe).exists() and standard_recipe(recipe) is not None:
-        path = f"std.{recipe.removeprefix('std.')}"
+    path = _path(recipe)
     try:
         compilation = together([path, *uses]) if uses else compile_file(path)
         plan = _library(compilation)
@@ -103,6 +113,20 @@ def _plan(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:
         return _library(together([path, LOCAL])), True
     except LoadProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+
+
+def _path(recipe: str) -> str:
+    """A file's path as it is, or `std.name` for a standard recipe."""
+    if Path(recipe).is_file():
+        return recipe
+    bare = recipe.removeprefix("std.")
+    if standard_recipe(bare) is not None:
+        return f"std.{bare}"
+    if not bare.isidentifier():
+        return recipe
+    near = nearest(bare, _runnable())
+    hint = f"did you mean `{near}`?" if near else f"there are {', '.join(_runnable())}"
+    raise Stop(Exit.USAGE, f"`{recipe}` is neither a file nor a standard recipe; {hint}")
 
 
 def _library(compilation: Compilation) -> Plan:
@@ -147,12 +171,12 @@ def _messages(path: str | None, question: str | None) -> str | list[dict[str, An
         if question is not None:
             raise Stop(Exit.USAGE, "either a question or `--messages`")
         return _conversation(path)
-    if question in (None, "-"):
-        if sys.stdin.isatty():
+    if question is None or question == "-":
+        if question is None and sys.stdin.isatty():
             raise Stop(Exit.USAGE, "what is the question? Give it after the recipe, or on standard input")
-        question = sys.stdin.buffer.read().decode("utf-8", "replace")
-    if not question or not question.strip():
-        raise Stop(Exit.USAGE, "the question is empty")
+        question = sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
+    if not question.strip():
+        raise Stop(Exit.USAGE, "the question is empty: give one after the recipe, or on standard input")
     return question
 
 
@@ -165,11 +189,15 @@ def _request(messages: str | list[dict[str, Any]]) -> Request:
 
 def _conversation(path: str) -> list[dict[str, Any]]:
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path} can't be read: {problem}") from problem
+        text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as problem:
+        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or 'it can not be read').lower()}") from problem
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise Stop(Exit.USAGE, f"{path} is no JSON: {problem}") from problem
     if not isinstance(found, list):
-        raise Stop(Exit.USAGE, f"{path} is no list of messages")
+        raise Stop(Exit.USAGE, f'{path} is no list of messages such as [{{"role": "user", "content": "..."}}]')
     return found
 
 
@@ -180,7 +208,7 @@ def _opened(path: str | None) -> TextIO | None:
     try:
         return Path(path).open("w", encoding="utf-8")
     except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path} can't be written: {problem.strerror}") from problem
+        raise Stop(Exit.INPUT_OUTPUT, f"{path} can't be written: {(problem.strerror or '').lower()}") from problem
 
 
 # ------------------------------------------------------------------ the run
@@ -202,20 +230,25 @@ class _Run:
         self.plan = plan
         self.entry = entry
         self.console = console
+        self.called = short_names(plan)
+        self.progress = Progress(console, plan)
+        self.seed = seed
         self._request = request
-        self._seed = seed
         self._content = content
         self._store = store
 
     async def __call__(self) -> RunResult:
-        progress = Progress(self.console)
+        progress = self.progress
         async with AsyncExitStack() as stack:
             models = await stack.enter_async_context(local_models(self._store, progress.starting))
             engine = await stack.enter_async_context(Engine(self.plan, endpoints=models, environment=os.environ))
             with progress.shown():
                 return await engine.answer(
-                    self.entry, self._request, seed=self._seed, journal=progress, content=self._content
+                    self.entry, self._request, seed=self.seed, journal=progress, content=self._content
                 )
+
+    def trace_so_far(self) -> Trace:
+        return Trace(self.entry.name, self.seed, tuple(self.progress.events))
 
 
 def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) -> Exit:
@@ -225,18 +258,19 @@ def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) 
         return _failed(failure, trace, format, running.console)
     except BackendProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
-    _write(trace, result.trace)
+    except KeyboardInterrupt:
+        _write(trace, running.trace_so_far())
+        raise
     if format == "json":
         print_json(_as_json(result))
     else:
         print(encodable(result.text))
     _tell_how(result, running, is_default)
+    _write(trace, result.trace)
     return Exit.FINE
 
 
 def _failed(failure: RunFailure, trace: TextIO | None, format: str, console: Console) -> Exit:
-    if failure.trace is not None:
-        _write(trace, failure.trace)
     best = failure.best.text if isinstance(failure.best, Answer) else None
     spend = None if failure.spend is None else failure.spend.as_json()
     if format == "json":
@@ -247,14 +281,20 @@ def _failed(failure: RunFailure, trace: TextIO | None, format: str, console: Con
         console.print(f"the best there was: {best}", soft_wrap=True)
     if failure.spend is not None:
         console.print(_figures(failure.spend), soft_wrap=True)
+    if failure.trace is not None:
+        _write(trace, failure.trace)
     return Exit.NO_ANSWER
 
 
 def _write(file: TextIO | None, trace: Trace) -> None:
-    if file is not None:
+    if file is None:
+        return
+    try:
         with file:
             json.dump(trace.as_json(), file, ensure_ascii=True, indent=2)
             file.write("\n")
+    except OSError as problem:
+        raise Stop(Exit.INPUT_OUTPUT, f"{file.name} can't be written: {(problem.strerror or '').lower()}") from problem
 
 
 def _as_json(result: RunResult) -> dict[str, Json]:
@@ -275,7 +315,7 @@ def _tell_how(result: RunResult, running: _Run, is_default: bool) -> None:
     parts = []
     if isinstance(result.answer, Answer):
         sure = _confidence(result.answer)
-        parts.append(f"answered by {result.answer.model.name}")
+        parts.append(f"answered by {_known_as(result.answer, running)}")
         if sure is not None:
             parts.append(f"confidence {sure:.2f}")
         if result.answer.finish == "length":
@@ -286,6 +326,13 @@ def _tell_how(result: RunResult, running: _Run, is_default: bool) -> None:
         running.console.print(note, style="yellow", soft_wrap=True)
 
 
+def _known_as(answer: Answer, running: _Run) -> str:
+    """What a person knows a model by: the title of one of this machine's, and its name in the recipe."""
+    name = running.called.get(answer.model.name, answer.model.name)
+    known = LOCAL_MODELS.get(answer.model.id)
+    return f"{known.title} (`{name}`)" if known is not None else name
+
+
 def _confidence(answer: Answer) -> float | None:
     from recipelang.runtime.confidence import confidence  # deferred: only for the summary
 
@@ -293,13 +340,16 @@ def _confidence(answer: Answer) -> float | None:
 
 
 def _figures(spend: Spend) -> str:
-    tokens = f"{spend.prompt_tokens} + {spend.completion_tokens} tokens"
-    parts = [f"{spend.calls} call{'s' * (spend.calls != 1)}", tokens if spend.reported else f"at most {tokens}"]
-    if spend.cost:
-        parts.append(f"${spend.cost:.6f}")
+    calls = f"{spend.calls} call{'s' * (spend.calls != 1)}"
     if spend.wasted_calls:
-        parts.append(f"{spend.wasted_calls} of them in vain")
-    return " · ".join([*parts, f"{spend.seconds:.1f} s"])
+        calls += f", {spend.wasted_calls} of them in vain"
+    used = tokens(spend.prompt_tokens, spend.completion_tokens)
+    parts = [calls, used if spend.reported else f"at most {used}", f"{spend.seconds:.1f} s"]
+    if spend.cost is None:
+        parts.append("price unknown")
+    elif spend.cost:
+        parts.append(f"${spend.cost:.6f}")
+    return " · ".join(parts)
 
 
 def _weakness(answer: object, running: _Run, is_default: bool) -> str:
@@ -311,4 +361,4 @@ def _weakness(answer: object, running: _Run, is_default: bool) -> str:
         return ""
     called = models_of(running.plan, running.entry)
     more = "; `recipelang models pull strong` gives a cascade something to escalate to" if len(called) == 1 else ""
-    return f"{model.title} is {model.note}. Don't rely on what it says{more if is_default else ''}."
+    return f"{model.title} is {model.note}: don't rely on what it says{more if is_default else ''}"

