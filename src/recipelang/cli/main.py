@@ -17,6 +17,7 @@ VERBS = {
     "check": "check a recipe and say what is wrong with it",
     "run": "run a recipe and print the answer",
     "plan": "show the most that a recipe can use, step by step",
+    "fmt": "put recipes into their one layout",
     "graph": "draw a recipe's graph",
     "compile": "write the plan that a host loads",
     "explain": "explain a message's code",
