@@ -45,12 +45,14 @@ def times(one: Any, other: Any) -> Value:
 
 def divided(one: Any, other: Any) -> Value:
     """The quotient; 0 where the divisor is 0."""
-    return finite(one / other) if other else 0.0
+    dividend, divisor = _number(one), _number(other)
+    return finite(dividend / divisor) if divisor else 0.0
 
 
 def modulo(one: Any, other: Any) -> Value:
     """The remainder, which has the sign of the divisor; 0 where that is 0."""
-    return finite(_number(one) % _number(other)) if other else 0
+    dividend, divisor = _number(one), _number(other)
+    return finite(dividend % divisor) if divisor else 0
 
 
 def negated(one: Any) -> Value:
