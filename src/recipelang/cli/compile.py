@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recipelang.cli.compiling import opened, plan_of, print_json
 from recipelang.cli.exits import Exit, Stop
+from recipelang.ir.plan import Plan
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -16,20 +17,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Exit:
-    from recipelang.ir import document  # deferred: start-up cost
-
     if arguments.schema:
+        from recipelang.ir import document  # deferred: start-up cost
+
         print_json(document.json_schema())
         return Exit.FINE
     if arguments.file is None:
         raise Stop(Exit.USAGE, "which file?")
-    plan = plan_of(opened(arguments.file))
-    from recipelang.validation.graph import validate  # deferred: start-up cost
-
-    faults = validate(plan)
-    if faults:
-        raise AssertionError("; ".join(f"{fault.place}: {fault.problem}" for fault in faults))
-    text = document.dump(plan)
+    text = _sealed(plan_of(opened(arguments.file)))
     if arguments.output is None:
         print(text, end="")
         return Exit.FINE
@@ -38,3 +33,16 @@ def run(arguments: argparse.Namespace) -> Exit:
     except OSError as error:
         raise Stop(Exit.INPUT_OUTPUT, f"{arguments.output}: {error.strerror}") from error
     return Exit.FINE
+
+
+def _sealed(plan: Plan) -> str:
+    from recipelang.ir import document  # deferred: start-up cost
+    from recipelang.validation.graph import must_be_valid  # deferred: start-up cost
+
+    must_be_valid(plan)
+    try:
+        return document.dump(plan)
+    except document.PlanProblem as problem:
+        raise Stop(
+            Exit.PROBLEMS, f"this can't be written as a plan: {str(problem).removeprefix('not a plan: ')}"
+        ) from problem

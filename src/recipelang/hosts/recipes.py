@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
-from recipelang.compilation import Compilation, compile_file
-from recipelang.diagnostics import Diagnostic
-from recipelang.diagnostics.rendering import render
 from recipelang.ir.plan import Plan
-from recipelang.source import FileLoader, Source
+
+if TYPE_CHECKING:
+    from recipelang.compilation import Compilation
+    from recipelang.diagnostics import Diagnostic
 
 
 class CompileError(Exception):
     """Recipes with errors; the message shows them as `recipelang check` does."""
 
     def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        from recipelang.diagnostics.rendering import render  # deferred: a sealed plan needs none of it
+
         super().__init__(render(diagnostics).rstrip())
         self.diagnostics = diagnostics
 
 
 def recipes_in(*recipes: str | os.PathLike[str] | Plan) -> Plan:
-    """The plan of recipes that are used together; raises `CompileError`, and `LoadProblem` for a file that can't be read."""
+    """The plan of recipes that are used together, or the one that is given.
+
+    Raises `CompileError`, `LoadProblem` for a file that can't be read, and `UnsoundPlan` for a plan that could not run.
+    """
     if len(recipes) == 1 and isinstance(recipes[0], Plan):
-        return recipes[0]
+        return _sound(recipes[0])
+    from recipelang.compilation import compile_file  # deferred: a sealed plan needs none of it
+
     paths = [os.fspath(recipe) for recipe in recipes if not isinstance(recipe, Plan)]
     if not paths or len(paths) != len(recipes):
         raise TypeError("an engine takes paths and names of standard recipes, or one plan")
@@ -34,8 +42,20 @@ def recipes_in(*recipes: str | os.PathLike[str] | Plan) -> Plan:
     return plan
 
 
+def _sound(plan: Plan) -> Plan:
+    """A plan that any tool may have made: looked at before it runs, and its bounds proved anew, whatever it says."""
+    from recipelang.validation.bounds import certified  # deferred: start-up cost
+    from recipelang.validation.graph import must_be_valid  # deferred: start-up cost
+
+    must_be_valid(plan)
+    return certified(plan)
+
+
 def together(paths: list[str]) -> Compilation:
     """The compilation of a text that uses all of these files and standard recipes."""
+    from recipelang.compilation import Compilation  # deferred: a sealed plan needs none of it
+    from recipelang.source import FileLoader, Source  # deferred: as above
+
     loader = FileLoader()
     lines = [f"use {path}" if path.startswith("std.") else f'use "{_quoted(path)}"' for path in paths]
     return Compilation(Source("<recipes>", "\n".join(lines)), loader)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recipelang.ir.limits import Amount, Count
+
 
 @dataclass(frozen=True, slots=True)
 class Linear:
     """`constant + per_byte × (bytes of the request)`: the request is not known when a recipe is compiled."""
 
-    constant: float = 0.0
-    per_byte: float = 0.0
+    constant: Amount = 0.0
+    per_byte: Amount = 0.0
 
     def at(self, request_bytes: int) -> float:
         return self.constant + self.per_byte * request_bytes
@@ -30,12 +32,12 @@ class Linear:
 class Bound:
     """The most that a step, or a recipe, can use."""
 
-    calls: int = 0
+    calls: Count = 0
     prompt_tokens: Linear = Linear()
-    completion_tokens: int = 0
+    completion_tokens: Count = 0
     cost: Linear | None = Linear()  # dollars; none: a price is unknown
-    seconds: float = 0.0
-    parallel: int = 0  # calls in flight at once
+    seconds: Amount = 0.0
+    parallel: Count = 0  # calls in flight at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class StepBound:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """`total` is never passed. `critical_path` names the steps whose times add up to `total.seconds`."""
+    """`total` is never passed. `critical_path` names the steps that take the longest one after the other: their times
+    add up to `total.seconds`, unless the recipe's own deadline comes before."""
 
     total: Bound
     steps: tuple[StepBound, ...]

@@ -7,8 +7,12 @@ import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from recipelang.ir.plan import Plan
+
+FORMAT: Literal["recipelang.plan"] = "recipelang.plan"
+VERSION: Literal[1] = 1
 
 
 class PlanProblem(Exception):
@@ -18,38 +22,42 @@ class PlanProblem(Exception):
 class PlanDocument(BaseModel):
     """What `recipelang compile` writes and a host loads."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, title="A sealed plan of recipelang")
 
-    format: Literal["recipelang.plan"] = "recipelang.plan"
-    version: Literal[1] = 1
+    format: Literal["recipelang.plan"]
+    version: Literal[1]
     digest: str
     plan: Plan
 
 
 def digest_of(plan: Plan) -> str:
     """`sha256:` and the hash of the plan's canonical JSON (sorted keys, no blanks)."""
-    content = PlanDocument(digest="", plan=plan).model_dump(mode="json")["plan"]
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    content = PlanDocument(format=FORMAT, version=VERSION, digest="", plan=plan).model_dump(mode="json")["plan"]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def seal(plan: Plan) -> PlanDocument:
-    return PlanDocument(digest=digest_of(plan), plan=plan)
+    return PlanDocument(format=FORMAT, version=VERSION, digest=digest_of(plan), plan=plan)
 
 
 def dump(plan: Plan) -> str:
-    """The document's JSON text."""
-    return seal(plan).model_dump_json(indent=2) + "\n"
+    """The document's JSON text; raises `PlanProblem` for a plan that could not be loaded again, as one that nests too deeply."""
+    text = seal(plan).model_dump_json(indent=2) + "\n"
+    load(text)
+    return text
 
 
 def load(text: str | bytes) -> Plan:
-    """The plan in a document; raises `PlanProblem` where it is none or was changed after it was sealed."""
+    """The plan in a document; raises `PlanProblem` where it is none or was changed after it was sealed.
+
+    That the document is well formed does not make the plan sound: `recipelang.validation.graph.validate` looks at its
+    graph, which hosts do before they run one.
+    """
     try:
         document = PlanDocument.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise PlanProblem(f"not a plan of version 1: {place}: {first['msg']}") from error
+        raise PlanProblem(_problem(error)) from error
     if digest_of(document.plan) != document.digest:
         raise PlanProblem("the plan was changed after it was sealed: its digest does not match")
     return document.plan
@@ -57,4 +65,32 @@ def load(text: str | bytes) -> Plan:
 
 def json_schema() -> dict[str, Any]:
     """The published JSON Schema of plan documents."""
-    return PlanDocument.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **PlanDocument.model_json_schema()}
+
+
+def _problem(error: ValidationError) -> str:
+    """The one thing to say: what the document is comes before what is in it."""
+    found = error.errors(include_url=False)
+    first = min(found, key=lambda one: _HEADER.index(one["loc"][0]) if one["loc"][:1] in _HEADERS else len(_HEADER))
+    place = ".".join(map(str, first["loc"]))
+    match first["loc"]:
+        case () if "recursion limit" in first["msg"]:
+            return "not a plan: it nests too deeply"
+        case ():
+            return f"not a plan: {_lowered(first)}"
+        case ("format",):
+            return f"not a plan: its `format` is not `{FORMAT}`"
+        case ("version",):
+            given = "without a version" if first["type"] == "missing" else f"of version {first['input']!r:.40}"
+            return f"a plan {given}: this release of recipelang reads version {VERSION}"
+        case _:
+            return f"not a plan of version {VERSION}: {place}: {_lowered(first)}"
+
+
+def _lowered(error: ErrorDetails) -> str:
+    message = error["msg"].rstrip(".")
+    return message[:1].lower() + message[1:]
+
+
+_HEADER = ("format", "version")
+_HEADERS = tuple((name,) for name in _HEADER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from recipelang.ir.limits import Finite
 from recipelang.ir.tagging import ByKind
 from recipelang.ir.types import Type
 
@@ -13,7 +14,7 @@ from recipelang.ir.types import Type
 class Constant:
     """A literal or an enum's case. Durations are seconds, money is dollars, both as floats."""
 
-    value: bool | int | float | str | None
+    value: bool | int | Finite | str | None
     kind: Literal["constant"] = "constant"
 
 
@@ -39,6 +40,14 @@ class ContractReference:
 
     name: str
     kind: Literal["contract"] = "contract"
+
+
+@dataclass(frozen=True, slots=True)
+class BoundaryReference:
+    """Whether a boundary of the plan holds for the request: true or false."""
+
+    name: str
+    kind: Literal["boundary"] = "boundary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +175,7 @@ Expression = Annotated[
     | Variable
     | ModelReference
     | ContractReference
+    | BoundaryReference
     | ListExpression
     | RecordExpression
     | UnaryExpression
@@ -215,6 +225,8 @@ def free_variables(expression: Expression) -> frozenset[str]:
     match expression:
         case Variable(name):
             return frozenset((name,))
+        case BoundaryReference():
+            return frozenset(("request",))
         case LambdaExpression(body):
             return free_variables(body) - {"it"}
         case ComprehensionExpression(element, variable, iterable, condition):

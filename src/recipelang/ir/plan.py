@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from recipelang.ir.certificate import Certificate
 from recipelang.ir.expressions import Expression, FailExpression
+from recipelang.ir.limits import Amount, Count, Finite, Name, Positive
+from recipelang.ir.sizing import DEFAULT_HOST_BYTES
 from recipelang.ir.tagging import ByKind
 from recipelang.ir.template import Template
 from recipelang.ir.types import Type
@@ -22,14 +24,14 @@ from recipelang.ir.types import Type
 class Secret:
     """A value read from the environment when a run starts; it is never part of a plan."""
 
-    variable: str
+    variable: Name
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
     """Where models are reached. `openai` is any OpenAI-compatible endpoint; `local` is started on demand."""
 
-    name: str
+    name: Name
     protocol: Literal["openai", "local"]
     url: str | None = None
     key: Secret | None = None
@@ -39,18 +41,18 @@ class Backend:
 class Price:
     """Dollars per million tokens."""
 
-    input: float
-    output: float
+    input: Amount
+    output: Amount
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    name: str
-    backend: str
-    id: str
-    context: int | None = None  # tokens, prompt and completion together
+    name: Name
+    backend: Name
+    id: Name
+    context: Positive | None = None  # tokens, prompt and completion together
     price: Price | None = None  # none: unknown
-    rating: float | None = None
+    rating: Finite | None = None
     zone: str | None = None
     logprobs: bool = True  # false: never ask it for log-probabilities
 
@@ -73,38 +75,70 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    name: str
+    name: Name
     extract: Extraction = Extraction("whole")
     check: Check | None = None
     schema: str | None = None  # a JSON Schema, as JSON text; then the value is the parsed answer
-    repair: int = 0  # how often a step may ask the model to mend its answer
+    repair: Count = 0  # how often a step may ask the model to mend its answer
     hint: str = ""  # said to the model when it must mend its answer
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    name: str
+    name: Name
     type: Type
     default: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What the plans of a role are held to: the parameters that have the workers, and the greatest number of tasks."""
+
+    workers: Name
+    steps: Name
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
     """One model call. `prompt` and `system` are templates over the parameters; none: the conversation as it came."""
 
-    name: str
+    name: Name
     parameters: tuple[Parameter, ...]
     returns: Type
-    max_tokens: int
+    max_tokens: Positive
     system: Template | None = None
     prompt: Template | None = None
-    temperature: float | None = None
+    temperature: Amount | None = None
     model: Expression | None = None
     contract: Expression | None = None
     schema: str | None = None  # the JSON Schema of a record that it returns, as JSON text
-    repair: int = 0  # for a record that does not satisfy the schema
+    planning: Planning | None = None  # for a role that returns a plan
+    repair: Count = 0  # for a record or a plan that is not as it should be
     conversation: bool = True  # whether the client's messages go before the prompt
     shuffle: bool = True  # whether a list of answers is shown in an order drawn from the run's seed
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extern:
+    """A function of the host. What it gives is held to `returns`; prompts show at most `max_bytes` of each text in it."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    returns: Type
+    timeout: Amount  # seconds, for one call
+    cost: Amount = 0.0  # dollars, for one call
+    max_bytes: Count = DEFAULT_HOST_BYTES
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """While `when` holds for a request, only models for which `allow` holds (over `it`) may see any of it."""
+
+    name: Name
+    when: Expression
+    allow: Expression
     doc: str = ""
 
 
@@ -113,7 +147,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class CallArgument:
-    name: str
+    name: Name
     value: Expression
 
 
@@ -121,7 +155,7 @@ class CallArgument:
 class RoleCall:
     """`role(arguments, model = ...)`; what the call site leaves out is the role's own."""
 
-    role: str
+    role: Name
     arguments: tuple[CallArgument, ...]
     model: Expression
     temperature: Expression | None = None
@@ -135,7 +169,7 @@ class RoleCall:
 class RecipeCall:
     """Arguments are complete: defaults have been filled in."""
 
-    recipe: str
+    recipe: Name
     arguments: tuple[CallArgument, ...]
     kind: Literal["recipe"] = "recipe"
 
@@ -149,11 +183,11 @@ ArmCall = Annotated[RoleCall | RecipeCall | FailExpression, ByKind()]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    name: str
+    name: Name
     type: Type
     call: Call
-    timeout: float | None = None  # for the step, retries and repairs included
-    retries: int = 0  # after a failure that may pass: 408, 429, 5xx, a broken connection
+    timeout: Amount | None = None  # for the step, retries and repairs included
+    retries: Count = 0  # after a failure that may pass: 408, 429, 5xx, a broken connection
     fallback: Expression | None = None
     optional: bool = False  # a failure gives none
     when: Expression | None = None  # false gives none
@@ -162,18 +196,18 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Fanout:
-    name: str
+    name: Name
     type: Type
     call: Call
-    variable: str
+    variable: Name
     over: Expression
     samples: Expression | None = None  # branches in all; none: one for each item
     spread: Literal["round_robin", "first", "equal"] = "round_robin"
     parallel: Expression | None = None
     keep: Expression | None = None  # over `it`
     quorum: Expression | None = None  # so many are enough; none: all, or one where errors are skipped
-    grace: float = 0.0
-    timeout: float | None = None
+    grace: Amount = 0.0
+    timeout: Amount | None = None
     on_error: Literal["fail", "skip"] = "fail"
     fallback: Expression | None = None
     kind: Literal["fanout"] = "fanout"
@@ -181,14 +215,14 @@ class Fanout:
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    name: str
+    name: Name
     type: Type
     call: Call
-    variable: str
+    variable: Name
     over: Expression
     accept: Expression | None = None  # over `it`; none: the first that does not fail
     on_error: Literal["fail", "skip"] = "fail"
-    timeout: float | None = None  # for the whole step
+    timeout: Amount | None = None  # for the whole step
     fallback: Expression | None = None  # over `tried`, those that answered, in order
     kind: Literal["cascade"] = "cascade"
 
@@ -197,17 +231,47 @@ class Cascade:
 class Repeat:
     """A fold: `name` is the value of the round before, `start` before the first."""
 
-    name: str
+    name: Name
     type: Type
     call: Call
     start: Expression
-    variable: str | None = None
+    variable: Name | None = None
     over: Expression | None = None  # none: `times` rounds
     times: Expression | None = None
     until: Expression | None = None  # looked at after each round
-    timeout: float | None = None
+    timeout: Amount | None = None
     fallback: Expression | None = None
     kind: Literal["repeat"] = "repeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """The tasks of a plan, each as soon as what it needs is there; a task whose need failed is not done."""
+
+    name: Name
+    type: Type
+    call: Call
+    variable: Name
+    plan: Expression
+    parallel: Expression | None = None
+    on_error: Literal["fail", "skip"] = "fail"
+    timeout: Amount | None = None
+    fallback: Expression | None = None
+    kind: Literal["perform"] = "perform"
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    name: Name
+    type: Type
+    extern: Name
+    arguments: tuple[CallArgument, ...]
+    timeout: Amount | None = None  # for the step, retries included; none: the function's own for each attempt
+    retries: Count = 0  # after a failure of the function, or its timeout
+    fallback: Expression | None = None
+    optional: bool = False
+    when: Expression | None = None
+    kind: Literal["call"] = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,20 +282,20 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    name: str
+    name: Name
     type: Type
     arms: tuple[Arm, ...]
-    timeout: float | None = None
+    timeout: Amount | None = None
     fallback: Expression | None = None
     kind: Literal["choose"] = "choose"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    name: str
+    name: Name
     type: Type
     call: RecipeCall
-    timeout: float | None = None
+    timeout: Amount | None = None
     fallback: Expression | None = None
     optional: bool = False
     kind: Literal["run"] = "run"
@@ -239,7 +303,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Let:
-    name: str
+    name: Name
     type: Type
     value: Expression
     kind: Literal["let"] = "let"
@@ -257,7 +321,7 @@ class Return:
     kind: Literal["return"] = "return"
 
 
-Step = Annotated[Ask | Fanout | Cascade | Repeat | Choose | Run | Let | Return, ByKind()]
+Step = Annotated[Ask | Fanout | Cascade | Repeat | Perform | Choose | HostCall | Run | Let | Return, ByKind()]
 
 # ------------------------------------------------------------------ recipes
 
@@ -267,17 +331,17 @@ class Budget:
     """What a recipe may use at most; none: not limited by the author. `request` is the request, in bytes of UTF-8,
     that the budget must be enough for; a larger one is admitted where its own worst case fits."""
 
-    calls: int | None = None
-    tokens: int | None = None  # prompt and completion, all calls together
-    cost: float | None = None  # dollars
-    time: float | None = None  # seconds; at run time this is the deadline
-    parallel: int | None = None  # calls in flight
-    request: int = 4_000
+    calls: Count | None = None
+    tokens: Count | None = None  # prompt and completion, all calls together
+    cost: Amount | None = None  # dollars
+    time: Amount | None = None  # seconds; at run time this is the deadline
+    parallel: Positive | None = None  # calls in flight
+    request: Count = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    name: str
+    name: Name
     parameters: tuple[Parameter, ...]
     returns: Type
     budget: Budget
@@ -290,8 +354,8 @@ class Recipe:
 class Entry:
     """A name that a client asks for: a recipe with its arguments, and what it can cost with these very models."""
 
-    name: str
-    recipe: str
+    name: Name
+    recipe: Name
     arguments: tuple[CallArgument, ...]
     certificate: Certificate | None = None
     doc: str = ""
@@ -303,5 +367,7 @@ class Plan:
     models: dict[str, Model] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
+    externs: dict[str, Extern] = field(default_factory=dict)
+    boundaries: dict[str, Boundary] = field(default_factory=dict)
     recipes: dict[str, Recipe] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)

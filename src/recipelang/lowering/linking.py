@@ -7,17 +7,18 @@ from typing import Any
 
 from recipelang.ir import plan as ir
 from recipelang.ir.expressions import ApplyExpression, MemberExpression
-from recipelang.ir.reading import names_in, nodes_in
+from recipelang.ir.reading import names_in, names_read, nodes_in
 from recipelang.semantics.checking import Checked
 
 
 def link(checked: Checked, *, with_uses: bool = False) -> ir.Plan:
     """The plan of the root file's own declarations and of all that they need; `with_uses`: of all that it may name."""
-    sure = _recipes_that_read_confidence(checked.recipes)
-    needed = _needed(checked, checked.visible if with_uses else [])
+    flowing = {name: _without_idle_steps(recipe) for name, recipe in checked.recipes.items()}
+    sure = _recipes_that_read_confidence(flowing)
+    needed = _needed(checked, flowing, checked.visible if with_uses else [])
     recipes = {
         name: _asking_for_logprobs(recipe, checked.roles) if name in sure else recipe
-        for name, recipe in checked.recipes.items()
+        for name, recipe in flowing.items()
         if name in needed
     }
     return ir.Plan(
@@ -25,19 +26,22 @@ def link(checked: Checked, *, with_uses: bool = False) -> ir.Plan:
         models={name: value for name, value in checked.models.items() if name in needed},
         contracts={name: value for name, value in checked.contracts.items() if name in needed},
         roles={name: value for name, value in checked.roles.items() if name in needed},
+        externs={name: value for name, value in checked.externs.items() if name in needed},
+        boundaries=checked.boundaries,  # a promise holds whoever names it
         recipes=recipes,
         entries=checked.entries,
     )
 
 
-def _needed(checked: Checked, more: list[str]) -> set[str]:
+def _needed(checked: Checked, recipes: dict[str, ir.Recipe], more: list[str]) -> set[str]:
     """The qualified names that the root file's declarations, and `more`, reach."""
     everything: dict[str, Any] = {  # Any: nodes of any kind
-        **checked.backends, **checked.models, **checked.contracts, **checked.roles, **checked.recipes
+        **checked.backends, **checked.models, **checked.contracts, **checked.roles, **checked.externs,
+        **checked.boundaries, **recipes,
     }  # fmt: skip
     waiting = [*checked.own, *more]
-    for entry in checked.entries.values():
-        waiting += names_in(entry)
+    for node in (*checked.entries.values(), *checked.boundaries.values()):
+        waiting += names_in(node)
     needed: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -45,6 +49,18 @@ def _needed(checked: Checked, more: list[str]) -> set[str]:
             needed.add(name)
             waiting += names_in(everything[name])
     return needed
+
+
+def _without_idle_steps(recipe: ir.Recipe) -> ir.Recipe:
+    """The recipe without the steps that nothing on the way to `return` reads: a run would end without waiting for them."""
+    by_name = {step.name: step for step in recipe.steps}
+    reaching, waiting = set[str](), ["return"]
+    while waiting:
+        name = waiting.pop()
+        if name in by_name and name not in reaching:
+            reaching.add(name)
+            waiting += names_read(by_name[name])
+    return replace(recipe, steps=tuple(step for step in recipe.steps if step.name in reaching))
 
 
 def _recipes_that_read_confidence(recipes: dict[str, ir.Recipe]) -> set[str]:
@@ -75,7 +91,7 @@ def _step_with_logprobs(step: ir.Step, roles: dict[str, ir.Role]) -> ir.Step:
     match step:
         case ir.Choose():
             return replace(step, arms=tuple(replace(arm, call=_with_logprobs(arm.call, roles)) for arm in step.arms))
-        case ir.Ask() | ir.Fanout() | ir.Cascade() | ir.Repeat():
+        case ir.Ask() | ir.Fanout() | ir.Cascade() | ir.Repeat() | ir.Perform():
             return replace(step, call=_with_logprobs(step.call, roles))
         case _:
             return step

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from recipelang.ir import plan as ir
-from recipelang.ir.expressions import ContractReference, Expression, ModelReference, children
+from recipelang.ir.expressions import (
+    ApplyExpression,
+    BoundaryReference,
+    ContractReference,
+    Expression,
+    ModelReference,
+    children,
+    free_variables,
+)
+from recipelang.ir.functions import FUNCTIONS
 from recipelang.ir.reading import calls_of, expressions_of, names_read
+from recipelang.ir.template import Section, Slot, Template, Words
 from recipelang.ir.types import ListType
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 FEW = 10
 """Steps for which trying them all takes less time than to import networkx."""
@@ -22,20 +36,36 @@ class PlanFault:
     problem: str
 
 
+class UnsoundPlan(ValueError):
+    """A plan that can't be run, or is not bounded; `faults` are all that is wrong with it."""
+
+    def __init__(self, faults: list[PlanFault]) -> None:
+        super().__init__("; ".join(f"{fault.place}: {fault.problem}" for fault in faults))
+        self.faults = faults
+
+
+def must_be_valid(plan: ir.Plan) -> None:
+    """Raises `UnsoundPlan` where `validate` finds a fault."""
+    faults = validate(plan)
+    if faults:
+        raise UnsoundPlan(faults)
+
+
 def validate(plan: ir.Plan) -> list[PlanFault]:
     """Every fault of a plan, whoever made it; an empty list means that it can run and is bounded."""
-    faults = [fault for recipe in plan.recipes.values() for fault in _recipe_faults(recipe, plan)]
+    faults = _misfiled(plan)
+    faults += [fault for recipe in plan.recipes.values() for fault in _recipe_faults(recipe, plan)]
     faults += _call_circles(plan)
-    faults += [
-        PlanFault(entry.name, f"there is no recipe `{entry.recipe}`")
-        for entry in plan.entries.values()
-        if entry.recipe not in plan.recipes
-    ]
+    faults += [fault for role in plan.roles.values() for fault in _role_faults(role, plan)]
+    faults += [fault for entry in plan.entries.values() for fault in _entry_faults(entry, plan)]
     faults += [
         PlanFault(model.name, f"there is no backend `{model.backend}`")
         for model in plan.models.values()
         if model.backend not in plan.backends
     ]
+    for boundary in plan.boundaries.values():
+        faults += _unknown_references(boundary.when, boundary.name, plan)
+        faults += _unknown_references(boundary.allow, boundary.name, plan)
     return faults
 
 
@@ -72,31 +102,97 @@ def _by_a_flow(weights: Mapping[str, int], before: Mapping[str, set[str]]) -> tu
     return tuple(name for name in weights if (name, "out") in reached and (name, "in") not in reached)
 
 
-def _recipe_faults(recipe: ir.Recipe, plan: ir.Plan) -> list[PlanFault]:
-    import networkx as nx  # deferred: start-up cost
+def _misfiled(plan: ir.Plan) -> list[PlanFault]:
+    """Declarations that stand under another name than their own."""
+    kinds = (plan.backends, plan.models, plan.contracts, plan.roles, plan.externs, plan.boundaries, plan.recipes)
+    filed = [item for kind in (*kinds, plan.entries) for item in kind.items()]
+    return [PlanFault(name, f"its own name is `{declared.name}`") for name, declared in filed if name != declared.name]
 
-    faults: list[PlanFault] = []
+
+def _recipe_faults(recipe: ir.Recipe, plan: ir.Plan) -> list[PlanFault]:
     names = [step.name for step in recipe.steps]
-    faults += [
-        PlanFault(recipe.name, f"two steps are called `{n}`") for n in sorted({n for n in names if names.count(n) > 1})
-    ]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    faults = [PlanFault(recipe.name, f"two steps are called `{name}`") for name in twice]
     if names.count("return") != 1:
         faults.append(PlanFault(recipe.name, "a recipe has exactly one `return`"))
+    faults += _default_faults(recipe.name, recipe.parameters, plan)
     fed = {parameter.name for parameter in recipe.parameters} | {"request"} | set(names) - {"return"}
+    for step in recipe.steps:
+        place = f"{recipe.name}.{step.name}"
+        faults += [PlanFault(place, f"nothing feeds `{name}`") for name in sorted(names_read(step) - fed)]
+        faults += _step_faults(step, place, plan)
+    return faults + _flow_faults(recipe)
+
+
+def _flow_faults(recipe: ir.Recipe) -> list[PlanFault]:
+    """Steps that wait for each other, or else those that nothing on the way to `return` waits for."""
+    import networkx as nx  # deferred: start-up cost
+
+    names = {step.name for step in recipe.steps}
     graph: nx.DiGraph[object] = nx.DiGraph()
     graph.add_nodes_from(names)
     for step in recipe.steps:
-        place = f"{recipe.name}.{step.name}"
-        reads = names_read(step)
-        faults += [PlanFault(place, f"nothing feeds `{name}`") for name in sorted(reads - fed)]
-        graph.add_edges_from((name, step.name) for name in reads & set(names))
-        faults += _step_faults(step, place, plan)
+        graph.add_edges_from((name, step.name) for name in sorted(names_read(step) & names))
     if not nx.is_directed_acyclic_graph(graph):
-        circle = [edge[0] for edge in nx.find_cycle(graph)]
-        faults.append(PlanFault(recipe.name, "steps wait for each other: " + " → ".join([*circle, circle[0]])))
-    elif "return" in names:
-        idle = set(names) - nx.ancestors(graph, "return") - {"return"}
-        faults += [PlanFault(f"{recipe.name}.{name}", "does not reach `return`") for name in sorted(idle)]
+        return [PlanFault(recipe.name, f"steps wait for each other: {_circle(graph)}")]
+    if "return" not in names:
+        return []
+    idle = names - nx.ancestors(graph, "return") - {"return"}
+    return [PlanFault(f"{recipe.name}.{name}", "does not reach `return`") for name in sorted(idle)]
+
+
+def _default_faults(place: str, parameters: Iterable[ir.Parameter], plan: ir.Plan) -> list[PlanFault]:
+    faults: list[PlanFault] = []
+    for parameter in parameters:
+        if parameter.default is not None:
+            unfed = sorted(free_variables(parameter.default) - {"request"})
+            faults += [PlanFault(place, f"nothing feeds `{name}` in a default") for name in unfed]
+            faults += _unknown_references(parameter.default, place, plan)
+    return faults
+
+
+def _role_faults(role: ir.Role, plan: ir.Plan) -> list[PlanFault]:
+    known = {parameter.name for parameter in role.parameters}
+    read = {path[0] for template in (role.system, role.prompt) for path in _paths(template or ()) if path}
+    faults = [
+        PlanFault(role.name, f"its prompt reads `{name}`, which is no parameter") for name in sorted(read - known)
+    ]
+    faults += _default_faults(role.name, role.parameters, plan)
+    for expression in (role.model, role.contract):
+        if expression is not None:
+            faults += _unknown_references(expression, role.name, plan)
+    return faults
+
+
+def _paths(template: Template) -> Iterator[tuple[str, ...]]:
+    """What a template reads."""
+    for part in template:
+        match part:
+            case Slot(path):
+                yield path
+            case Section(path, then, otherwise):
+                yield path
+                yield from _paths(then)
+                yield from _paths(otherwise)
+            case Words():
+                pass
+
+
+def _entry_faults(entry: ir.Entry, plan: ir.Plan) -> list[PlanFault]:
+    if entry.recipe not in plan.recipes:
+        return [PlanFault(entry.name, f"there is no recipe `{entry.recipe}`")]
+    recipe = plan.recipes[entry.recipe]
+    given = {argument.name: argument.value for argument in entry.arguments}
+    wanted = {parameter.name for parameter in recipe.parameters if parameter.default is None}
+    faults = [PlanFault(entry.name, f"`{recipe.name}` also needs `{name}`") for name in sorted(wanted - given.keys())]
+    known = {parameter.name for parameter in recipe.parameters}
+    faults += [
+        PlanFault(entry.name, f"`{recipe.name}` has no parameter `{name}`") for name in sorted(given.keys() - known)
+    ]
+    for value in given.values():
+        unfed = sorted(free_variables(value) - {"request"})
+        faults += [PlanFault(entry.name, f"nothing feeds `{name}`") for name in unfed]
+        faults += _unknown_references(value, entry.name, plan)
     return faults
 
 
@@ -104,6 +200,8 @@ def _step_faults(step: ir.Step, place: str, plan: ir.Plan) -> list[PlanFault]:
     faults = [fault for call in calls_of(step) for fault in _call_faults(call, place, plan)]
     for expression in expressions_of(step):
         faults += _unknown_references(expression, place, plan)
+    if isinstance(step, ir.HostCall) and step.extern not in plan.externs:
+        faults.append(PlanFault(place, f"there is no function of the host `{step.extern}`"))
     if isinstance(step, ir.Fanout) and isinstance(step.type, ListType) and step.type.high is None:
         faults.append(PlanFault(place, "the number of its branches is not bounded"))
     if isinstance(step, ir.Repeat) and step.over is None and step.times is None:
@@ -128,6 +226,10 @@ def _unknown_references(expression: Expression, place: str, plan: ir.Plan) -> li
             return [PlanFault(place, f"there is no model `{name}`")]
         case ContractReference(name) if name not in plan.contracts:
             return [PlanFault(place, f"there is no contract `{name}`")]
+        case BoundaryReference(name) if name not in plan.boundaries:
+            return [PlanFault(place, f"there is no boundary `{name}`")]
+        case ApplyExpression(function=name) if name not in FUNCTIONS:
+            return [PlanFault(place, f"there is no function `{name}`")]
         case _:
             return [fault for child in children(expression) for fault in _unknown_references(child, place, plan)]
 
@@ -135,7 +237,7 @@ def _unknown_references(expression: Expression, place: str, plan: ir.Plan) -> li
 def _call_circles(plan: ir.Plan) -> list[PlanFault]:
     import networkx as nx  # deferred: start-up cost
 
-    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph: nx.DiGraph[object] = nx.DiGraph()
     for recipe in plan.recipes.values():
         for step in recipe.steps:
             for call in calls_of(step):
@@ -143,5 +245,13 @@ def _call_circles(plan: ir.Plan) -> list[PlanFault]:
                     graph.add_edge(recipe.name, call.recipe)
     if nx.is_directed_acyclic_graph(graph):
         return []
-    circle = [edge[0] for edge in nx.find_cycle(graph)]
-    return [PlanFault(circle[0], "recipes call each other: " + " → ".join([*circle, circle[0]]))]
+    circle = _circle(graph)
+    return [PlanFault(circle.split(" → ")[0], f"recipes call each other: {circle}")]
+
+
+def _circle(graph: nx.DiGraph[object]) -> str:
+    """One circle of a graph: `a → b → a`."""
+    import networkx as nx  # deferred: start-up cost
+
+    names = [str(edge[0]) for edge in nx.find_cycle(graph)]
+    return " → ".join([*names, names[0]])

@@ -16,7 +16,7 @@ NO_PRICE = Code(
 UNUSED = Code(
     "W0702",
     "nothing reads it",
-    "A step whose value nobody reads costs money for nothing; a parameter that nobody reads misleads.",
+    "A step whose value nobody reads is left out of the plan, and does nothing; a parameter that nobody reads misleads.",
     recipe(ASK, "ask b = solver(model = m)", "return a"),
     recipe(ASK, "return a"),
     Severity.WARNING,
