@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -52,6 +53,7 @@ def bound_entry(plan: Plan, name: str, arguments: Mapping[str, Any], pool: Seque
     for given in arguments:
         if given not in known:
             raise ArgumentProblem(f"`{recipe.name}` has no parameter `{given}`{_hint(given, known)}")
+    pool = [find(plan.models, model, "model").name for model in pool]
     filled = [_filled(plan, recipe, parameter, arguments, pool) for parameter in recipe.parameters]
     entry = Entry(recipe.name, recipe.name, tuple(filled), doc=recipe.doc)
     from recipelang.validation.bounds import Prover  # deferred: start-up cost
@@ -137,7 +139,7 @@ def _expression(plan: Plan, value: Any, type: Type, what: str) -> Expression:
 
 def _fits(value: Any, type: Type) -> bool:
     """Whether a plain value is one of the type."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     match type:
         case TextType():
             return isinstance(value, str)

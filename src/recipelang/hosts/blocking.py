@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from recipelang.hosts.engine import Engine
+from recipelang.hosts.engine import Engine, EngineOptions, RunOptions
 from recipelang.ir.plan import Plan
 from recipelang.runtime.interpreter import RunResult
 
@@ -21,33 +22,39 @@ class BlockingEngine:
 
     >>> with BlockingEngine("team.recipe") as engine:  # doctest: +SKIP
     ...     print(engine.run("fusion", messages="Why is the sky blue?").text)
+
+    Any number of threads may run recipes at once. A `KeyboardInterrupt` while one waits cancels its run; leaving the
+    block with an exception cancels all that are under way, and leaving it without one waits for them.
     """
 
-    def __init__(self, *recipes: str | os.PathLike[str] | Plan, **options: Any) -> None:  # Any: those of `Engine`
+    def __init__(self, *recipes: str | os.PathLike[str] | Plan, **options: Unpack[EngineOptions]) -> None:
         self.engine = Engine(*recipes, **options)
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
 
     def __enter__(self) -> Self:
+        if self._portal is not None:
+            raise RuntimeError("the engine is open already")
         with ExitStack() as stack:
-            self._portal = stack.enter_context(start_blocking_portal())
-            stack.enter_context(self._portal.wrap_async_context_manager(self.engine))
-            self._stack = stack.pop_all()
+            loop = {"use_uvloop": find_spec("uvloop") is not None}
+            portal = stack.enter_context(start_blocking_portal("asyncio", loop))
+            stack.enter_context(portal.wrap_async_context_manager(self.engine))
+            self._portal, self._stack = portal, stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._portal = None
-        self._stack.close()
+        self._stack.__exit__(kind, error, traceback)
 
-    def run(
-        self,
-        recipe: str,
-        messages: str | Sequence[Mapping[str, Any]],
-        **options: Any,  # Any: those of `Engine.run`
-    ) -> RunResult:
+    def run(self, recipe: str, messages: str | Sequence[Mapping[str, Any]], **options: Unpack[RunOptions]) -> RunResult:
         """Answer a conversation; see `Engine.run`."""
         if self._portal is None:
             raise RuntimeError("the engine is not open: use it in a `with` block")
-        return self._portal.call(partial(self.engine.run, recipe, messages, **options))
+        running = self._portal.start_task_soon(partial(self.engine.run, recipe, messages, **options))
+        try:
+            return running.result()
+        except BaseException:
+            running.cancel()  # where this thread was interrupted, the run is under way still
+            raise

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from recipelang.backends.opening import open_backends
 from recipelang.hosts.binding import ArgumentProblem, bound_entry
@@ -14,11 +14,34 @@ from recipelang.hosts.recipes import recipes_in
 from recipelang.hosts.requests import request_of
 from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.interpreter import Interpreter, RunResult
-from recipelang.runtime.ports import Backend, Endpoints, Journal
+from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal
 from recipelang.runtime.values import Request
 
 if TYPE_CHECKING:
     from recipelang.backends.transport import HttpClient
+
+
+class EngineOptions(TypedDict, total=False):
+    """What an engine may be given by name."""
+
+    client: HttpClient | None
+    backends: Mapping[str, Backend] | None
+    endpoints: Endpoints | None
+    functions: Mapping[str, HostFunction] | None
+    environment: Mapping[str, str] | None
+
+
+class RunOptions(TypedDict, total=False):
+    """What a run may be given by name."""
+
+    arguments: Mapping[str, Any] | None
+    pool: Sequence[str] | None
+    tools: Sequence[Mapping[str, Any]]
+    max_latency: float | None
+    metadata: Mapping[str, str] | None
+    seed: int
+    journal: Journal | None
+    content: bool
 
 
 class Engine:
@@ -32,7 +55,7 @@ class Engine:
     `recipes` are paths of files and names of standard recipes, which are used together, or one `Plan`. `client` is an
     `httpx2.AsyncClient` or `httpx.AsyncClient` of the host's own, which stays open. `backends` stand in for those that
     the plan declares. `endpoints` starts the models of this machine; by default those of `recipelang models`, which are
-    fetched when the engine is opened. `environment` is where secrets are read, by default that of the process.
+    fetched when the engine is opened. `functions` are those that the recipes `call`, by name. `environment` is where secrets are read, by default that of the process.
 
     Raises `CompileError` where a recipe has errors, and `BackendProblem` on opening where a secret is not set.
     """
@@ -43,30 +66,32 @@ class Engine:
         client: HttpClient | None = None,
         backends: Mapping[str, Backend] | None = None,
         endpoints: Endpoints | None = None,
+        functions: Mapping[str, HostFunction] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.plan = recipes_in(*recipes)
         self._client = client
         self._given = backends
         self._endpoints = endpoints
+        self._functions = functions
         self._environment = os.environ if environment is None else environment
         self._stack = AsyncExitStack()
         self._interpreter: Interpreter | None = None
 
     async def __aenter__(self) -> Self:
-        await self._stack.__aenter__()
-        try:
-            self._interpreter = Interpreter(self.plan, await self._opened())
-        except BaseException:
-            await self._stack.aclose()
-            raise
+        if self._interpreter is not None:
+            raise RuntimeError("the engine is open already")
+        async with AsyncExitStack() as stack:
+            backends = await self._opened(stack)
+            self._interpreter = Interpreter(self.plan, backends, functions=self._functions)
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._interpreter = None
-        await self._stack.aclose()
+        await self._stack.__aexit__(kind, error, traceback)
 
     async def run(
         self,
@@ -112,13 +137,13 @@ class Engine:
             return self.plan.entries[recipe]
         return bound_entry(self.plan, recipe, arguments or {}, list(self.plan.models) if pool is None else pool)
 
-    async def _opened(self) -> dict[str, Backend]:
+    async def _opened(self, stack: AsyncExitStack) -> dict[str, Backend]:
         if self._given is not None:
             return dict(self._given)
         endpoints = self._endpoints
         if endpoints is None and any(backend.protocol == "local" for backend in self.plan.backends.values()):
             from recipelang.hosts.local import opened_models  # deferred: start-up cost
 
-            endpoints = await self._stack.enter_async_context(opened_models(self.plan))
+            endpoints = await stack.enter_async_context(opened_models(self.plan))
         opening = open_backends(self.plan, self._environment, endpoints=endpoints, client=self._client)
-        return await self._stack.enter_async_context(opening)
+        return await stack.enter_async_context(opening)

@@ -1,11 +1,13 @@
-"""From what a client sends, in OpenAI's form, to a request."""
+"""From what a client sends, in OpenAI's form, to a request; what is not a conversation is refused, and the place named."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipelang.runtime.values import Message, Request
+from recipelang.runtime.values import Message, Request, encodable
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -24,20 +26,81 @@ def request_of(
     """A request; a text is a conversation of one message. `max_latency` is in seconds. Raises `RequestProblem`."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
-    read = tuple(_message(place, message) for place, message in enumerate(messages))
+    read = tuple(_message(f"messages[{place}]", message) for place, message in enumerate(_listed("messages", messages)))
     if not read:
         raise RequestProblem("a request has at least one message")
-    return Request(read, tuple(tools), max_latency=max_latency, metadata=dict(metadata or {}))
+    offered = tuple(_tool(f"tools[{place}]", tool) for place, tool in enumerate(_listed("tools", tools)))
+    return Request(read, offered, max_latency=_seconds(max_latency), metadata=_texts(metadata))
 
 
-def _message(place: int, given: Mapping[str, Any]) -> Message:
-    if not isinstance(given, Mapping):
-        raise RequestProblem(f"messages[{place}] is no object")
-    role, content = given.get("role"), given.get("content")
+def _listed(what: str, given: Any) -> list[Any] | tuple[Any, ...]:
+    if not isinstance(given, (list, tuple)):
+        raise RequestProblem(f"{what} is no list")
+    return given
+
+
+def _message(place: str, given: Any) -> Message:
+    known = _object(place, given)
+    role, content = known.pop("role", None), known.pop("content", None)
     if role not in ROLES:
-        raise RequestProblem(f"messages[{place}].role is {role!r:.40}; roles are {', '.join(ROLES)}")
-    parts = isinstance(content, (list, tuple)) and all(isinstance(part, Mapping) and "type" in part for part in content)
-    if not parts and not isinstance(content, str) and not (content is None and given.get("tool_calls")):
-        raise RequestProblem(f"messages[{place}].content is neither a text nor a list of content parts")
-    extra = {name: value for name, value in given.items() if name not in ("role", "content")}
-    return Message(role, tuple(content) if isinstance(content, (list, tuple)) else content, extra)
+        raise RequestProblem(f"{place}.role is {role!r:.40}; roles are {', '.join(ROLES)}")
+    calls = known.get("tool_calls")
+    if calls is not None:
+        _calls(f"{place}.tool_calls", calls)
+    if role == "tool" and not isinstance(known.get("tool_call_id"), str):
+        raise RequestProblem(f"{place}.tool_call_id is missing: it says which call this answers")
+    if isinstance(content, str) or (content is None and calls):
+        return Message(role, content, known)
+    return Message(role, _parts(f"{place}.content", content), known)
+
+
+def _parts(place: str, given: Any) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(given, list) or not given:
+        raise RequestProblem(f"{place} is neither a text nor a list of content parts")
+    for number, part in enumerate(given):
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise RequestProblem(f"{place}[{number}] is no content part: it has no type")
+        if part["type"] == "text" and not isinstance(part.get("text"), str):
+            raise RequestProblem(f"{place}[{number}].text is no text")
+    return tuple(given)
+
+
+def _calls(place: str, given: Any) -> None:
+    if not isinstance(given, list) or not all(isinstance(call, dict) for call in given):
+        raise RequestProblem(f"{place} is no list of calls")
+
+
+def _tool(place: str, given: Any) -> Mapping[str, Any]:
+    known = _object(place, given)
+    if not isinstance(known.get("type"), str):
+        raise RequestProblem(f"{place}.type is missing: a function is of type `function`")
+    return known
+
+
+def _object(place: str, given: Any) -> dict[str, Any]:
+    """A JSON object as it is sent: a copy, so that who changes theirs later changes nothing under way."""
+    if not isinstance(given, Mapping):
+        raise RequestProblem(f"{place} is no object")
+    try:
+        copy = json.loads(encodable(json.dumps(dict(given), allow_nan=False, ensure_ascii=False)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RequestProblem(f"{place} can't be told in JSON: {error}") from error
+    return dict(copy)
+
+
+def _seconds(given: Any) -> float | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given) or given <= 0:
+        raise RequestProblem(f"max_latency is {given!r:.40}, and is a number of seconds above 0")
+    return float(given)
+
+
+def _texts(given: Any) -> Mapping[str, str]:
+    known = {} if given is None else given
+    if not isinstance(known, Mapping):
+        raise RequestProblem("metadata is no mapping of names to texts")
+    for name, value in known.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise RequestProblem(f"metadata[{name!r:.40}] is no text under a name")
+    return dict(known)

@@ -63,7 +63,15 @@ class Recorder:
         event = Event(self._now() - self._start, kind, step, data)
         self.events.append(event)
         if self._journal is not None:
-            self._journal.record(event)
+            self._tell(self._journal, event)
+
+    def _tell(self, journal: Journal, event: Event) -> None:
+        """A journal that fails must not cost the run its answer: it hears no more, and the trace says why."""
+        try:
+            journal.record(event)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a watcher is not the run's
+            self._journal = None
+            self.record("journal_failed", "", why=f"{type(error).__name__}: {error}")
 
 
 def _plain(value: Json) -> Json:
