@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from recipelang.diagnostics import Diagnostic
+from recipelang.diagnostics import Diagnostic, Label
+from recipelang.diagnostics.catalogue import boundaries
 from recipelang.diagnostics.catalogue import bounds as codes
 from recipelang.ir.plan import Plan
 from recipelang.resources import standard_recipe
@@ -87,6 +88,7 @@ class Compilation:
                     )
                 )
         self._check_entries(plan, checked)
+        self._check_boundaries(plan, checked)
         return not self.has_errors
 
     def _check_entries(self, plan: Plan, checked: Checked) -> None:
@@ -110,6 +112,24 @@ class Compilation:
                             help=breach.help,
                         )
                     )
+
+    def _check_boundaries(self, plan: Plan, checked: Checked) -> None:
+        """What is exposed keeps every promise about data."""
+        if not plan.boundaries:
+            return
+        from recipelang.validation.boundaries import leaks  # deferred: start-up cost
+
+        for name, entry in plan.entries.items():
+            for leak in leaks(plan, entry):
+                self.reported.append(
+                    boundaries.LEAK.at(
+                        checked.entry_places[name],
+                        f"`{leak.model}` could see a request that the boundary `{leak.boundary}` keeps from it",
+                        label=f"by way of {leak.path}",
+                        labels=(Label(checked.boundary_places[leak.boundary], "the promise"),),
+                        help=f"put the call under a guard, `when not {leak.boundary} => ...`, or give it only models that are allowed",
+                    )
+                )
 
 
 def compile_file(path: str) -> Compilation:

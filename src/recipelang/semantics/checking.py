@@ -14,16 +14,17 @@ from recipelang.ir.types import AnswerType, NeverType, RequestType, spelled
 from recipelang.semantics.contracts import ContractReader
 from recipelang.semantics.declarations import Declarer
 from recipelang.semantics.expressions import Elaborator
+from recipelang.semantics.host import check_boundary, check_extern
 from recipelang.semantics.modules import Program
 from recipelang.semantics.recipes import RecipeChecker, Signature
-from recipelang.semantics.scope import Local, Module, Scope, Symbol, look_up
+from recipelang.semantics.scope import Local, Module, Scope, Symbol, look_up, visible_names
 from recipelang.source import Loader, Span
 from recipelang.syntax import nodes
 
 REQUEST = Local(RequestType(), None, "request")
 NOWHERE = {
-    "it": "is the item at hand in `accept`, `keep`, `by` and the like, and nothing elsewhere",
-    "tried": "stands for the answers so far in the `fallback` of a `cascade`, and for nothing elsewhere",
+    "it": "the item at hand in `accept`, `keep`, `by` and the like, and nothing elsewhere",
+    "tried": "the answers so far in the `fallback` of a `cascade`, and nothing elsewhere",
 }
 
 
@@ -35,12 +36,15 @@ class Checked:
     models: dict[str, ir.Model] = field(default_factory=dict)
     contracts: dict[str, ir.Contract] = field(default_factory=dict)
     roles: dict[str, ir.Role] = field(default_factory=dict)
+    externs: dict[str, ir.Extern] = field(default_factory=dict)
+    boundaries: dict[str, ir.Boundary] = field(default_factory=dict)
     recipes: dict[str, ir.Recipe] = field(default_factory=dict)
     entries: dict[str, ir.Entry] = field(default_factory=dict)
     own: list[str] = field(default_factory=list)  # what the root file itself declares
     visible: list[str] = field(default_factory=list)  # what its `use` lines bring
     recipe_nodes: dict[str, nodes.Recipe] = field(default_factory=dict)
     entry_places: dict[str, Span] = field(default_factory=dict)
+    boundary_places: dict[str, Span] = field(default_factory=dict)
 
 
 def check(program: Program, loader: Loader, report: Report) -> Checked:
@@ -50,10 +54,7 @@ def check(program: Program, loader: Loader, report: Report) -> Checked:
     for module in program.modules:
         checker.module(module, quiet_warnings=module is not program.root)
     checker.result.visible = [
-        Symbol(used, node).qualified
-        for used, only in program.root.uses
-        for node in used.declared.values()
-        if only in (None, node.name.text)
+        symbol.qualified for name in visible_names(program.root) for symbol in look_up(program.root, name)
     ]
     checker.result.own = [Symbol(program.root, node).qualified for node in program.root.declared.values()]
     return checker.result
@@ -95,6 +96,13 @@ class _Checker:
             case nodes.Role():
                 role = declarer.role(node)
                 self.result.roles[role.name] = role
+            case nodes.Extern():
+                extern = check_extern(node, declarer)
+                self.result.externs[extern.name] = extern
+            case nodes.Boundary():
+                if (boundary := check_boundary(node, declarer)) is not None:
+                    self.result.boundaries[boundary.name] = boundary
+                    self.result.boundary_places[boundary.name] = node.name.span
             case nodes.Recipe():
                 recipe = RecipeChecker(node, declarer, self.signature).check()
                 self.result.recipes[recipe.name] = recipe
@@ -105,14 +113,22 @@ class _Checker:
     def signature(self, symbol: Symbol) -> Signature:
         """What a role or a recipe takes and gives; its own mistakes are reported where it is declared."""
         if symbol.qualified not in self.signatures:
-            declarer = self._declarer(symbol.module, lambda _: None)
-            node = cast(nodes.Role | nodes.Recipe, symbol.node)
-            kind = "role" if isinstance(node, nodes.Role) else "recipe"
-            _, parameters = declarer.parameters(node.parameters, kind)
-            model = declarer.role(node).model if isinstance(node, nodes.Role) else None
-            signature = Signature(symbol, tuple(parameters), declarer.returns(node.returns), model)
-            self.signatures[symbol.qualified] = signature
+            self.signatures[symbol.qualified] = self._signature(symbol, self._declarer(symbol.module, lambda _: None))
         return self.signatures[symbol.qualified]
+
+    def _signature(self, symbol: Symbol, declarer: Declarer) -> Signature:
+        match symbol.node:
+            case nodes.Role() as node:
+                role = declarer.role(node)
+                return Signature(symbol, role.parameters, role.returns, role.model, role.planning)
+            case nodes.Extern() as node:
+                extern = check_extern(node, declarer)
+                return Signature(symbol, extern.parameters, extern.returns, None)
+            case nodes.Recipe() as node:
+                _, parameters = declarer.parameters(node.parameters, "recipe")
+                return Signature(symbol, tuple(parameters), declarer.returns(node.returns), None)
+            case _:
+                raise AssertionError(f"a {symbol.kind} can't be called")  # the caller has looked
 
     # -------------------------------------------------------------- expose
 
@@ -149,6 +165,7 @@ class _Checker:
                     node.call.span,
                     "what is exposed gives an answer",
                     label=f"`{node.call.callee.text}` gives `{spelled(signature.returns)}`",
+                    help="a client gets one text: expose a recipe that returns an `answer`",
                 )
             )
         checker = RecipeChecker(symbol.node, declarer, self.signature)

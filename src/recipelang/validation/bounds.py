@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import assert_never
@@ -12,20 +12,33 @@ from recipelang.ir import plan as ir
 from recipelang.ir.certificate import Bound, Certificate, Linear, StepBound
 from recipelang.ir.expressions import FailExpression
 from recipelang.ir.reading import names_read
+from recipelang.ir.schema import plan_schema
 from recipelang.ir.sizing import (
     BYTES_PER_TOKEN,
     CALL_TOKENS,
     DEFAULT_TIMEOUT,
     FENCE_BYTES,
     HEADING_BYTES,
+    HOST_RETRY_DELAY,
     MESSAGE_TOKENS,
     REPAIR_BYTES,
     SCALAR_BYTES,
+    TASK_NAME_BYTES,
 )
 from recipelang.ir.template import Section, Slot, Template
 from recipelang.ir.template import Words as TemplateWords
 from recipelang.ir.types import AnswerType
-from recipelang.validation.evaluating import MAX_TOKENS, Environment, Facts, evaluate, listed, member, most, of_type
+from recipelang.validation.evaluating import (
+    MAX_TOKENS,
+    Environment,
+    Facts,
+    evaluate,
+    listed,
+    member,
+    most,
+    of_type,
+    truth_of,
+)
 from recipelang.validation.values import (
     Abstract,
     Answers,
@@ -33,8 +46,10 @@ from recipelang.validation.values import (
     Fields,
     Items,
     Models,
+    Nothing,
     Number,
     Other,
+    Plans,
     Words,
     join,
     told,
@@ -53,6 +68,15 @@ class Use:
     explicit: float = 0.0
     how: str = ""
     inner: tuple[StepBound, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A call that a recipe may make: the steps on the way to it, its role, and its models (none: any)."""
+
+    trail: tuple[str, ...]
+    role: str
+    models: frozenset[str] | None
 
 
 NO_USE = Use(Bound(), Other())
@@ -75,10 +99,13 @@ class Prover:
         default_factory=dict
     )
     unpriced: set[str] = field(default_factory=set)
+    assumed: frozenset[str] = frozenset()  # boundaries that hold for the request
+    visits: list[Visit] = field(default_factory=list)
+    trail: tuple[str, ...] = ()
     facts: Facts = field(init=False)
 
     def __post_init__(self) -> None:
-        self.facts = Facts.of(self.plan)
+        self.facts = replace(Facts.of(self.plan), assumed=self.assumed)
 
     def alone(self, name: str) -> Certificate:
         parameters = self.plan.recipes[name].parameters
@@ -106,9 +133,12 @@ class Prover:
         known: dict[str, Abstract] = dict(arguments)
         graph = StepGraph.of(recipe)
         used: dict[str, Use] = {}
+        outside = self.trail
         for step in graph.ordered:
+            self.trail = (*outside, step.name)
             used[step.name] = self._step(step, known)
             known[step.name] = used[step.name].value
+        self.trail = outside
         return _certificate(recipe, graph, used), used["return"].value
 
     # --------------------------------------------------------------- steps
@@ -125,8 +155,12 @@ class Prover:
                 use = self._cascade(step, known)
             case ir.Repeat():
                 use = self._repeat(step, known)
+            case ir.Perform():
+                use = self._perform(step, known)
             case ir.Choose():
                 use = self._choose(step, known)
+            case ir.HostCall():
+                use = self._host_call(step, known)
             case ir.Let():
                 return Use(Bound(), evaluate(step.value, known, self.facts))
             case ir.Return():
@@ -140,6 +174,8 @@ class Prover:
         return _timed(use, step.timeout)
 
     def _ask(self, step: ir.Ask, known: Environment) -> Use:
+        if step.when is not None and truth_of(step.when, known, self.facts) is False:
+            return Use(Bound(), Nothing())
         once = self._call(step.call, known, repairs=True)
         if step.retries == 0:
             return once
@@ -216,10 +252,49 @@ class Prover:
         times = evaluate(step.times, known, self.facts) if step.times is not None else Number(0, 0)
         return [Other()] * most(times, MAX_UNROLLED)
 
+    def _perform(self, step: ir.Perform, known: Environment) -> Use:
+        """Each task at its dearest; in time, one after the other, for each may need the one before."""
+        plan = evaluate(step.plan, known, self.facts)
+        plan = plan if isinstance(plan, Plans) else Plans(None, 1, Linear())
+        steps = _count(plan.steps)
+        task = self._task(step, plan, steps, known)
+        at_once = steps if step.parallel is None else most(evaluate(step.parallel, known, self.facts), steps)
+        bound = replace(_scaled(task, steps).bound, parallel=at_once * task.bound.parallel)
+        how = f"up to {steps} × {_callee(step.call)}, as the plan says"
+        return Use(bound, Items(1, steps, task.value), 0.0, how, task.inner)
+
+    def _task(self, step: ir.Perform, plan: Plans, steps: int, known: Environment) -> Use:
+        """The dearest task: what it gives may be made of the results of others, as deep as the plan is long."""
+        worst, results = NO_USE, Items(0, 0, Other())
+        while True:
+            task = Fields(
+                (
+                    ("name", Words(Linear(TASK_NAME_BYTES))),
+                    ("instruction", Words(plan.size)),
+                    ("model", Models(plan.workers)),
+                    ("results", results),
+                )
+            )
+            use = self._call(step.call, {**known, step.variable: task})
+            worst = replace(use, bound=_greatest(worst.bound, use.bound), value=join(worst.value, use.value))
+            following = Items(0, steps - 1, worst.value)
+            if following == results or steps == 1:
+                return worst
+            results = following
+
+    def _host_call(self, step: ir.HostCall, known: Environment) -> Use:
+        if step.when is not None and truth_of(step.when, known, self.facts) is False:
+            return Use(Bound(), Nothing())
+        extern, attempts = self.plan.externs[step.extern], 1 + step.retries
+        seconds = attempts * extern.timeout + step.retries * HOST_RETRY_DELAY
+        how = f"`{extern.name}`" if attempts == 1 else f"{attempts} × `{extern.name}`"
+        value = told(of_type(extern.returns, self.facts), extern.max_bytes)
+        return Use(Bound(cost=Linear(attempts * extern.cost), seconds=seconds), value, how=how)
+
     def _choose(self, step: ir.Choose, known: Environment) -> Use:
         arms = [
             NO_USE if isinstance(arm.call, FailExpression) else self._call(arm.call, known, repairs=True)
-            for arm in step.arms
+            for arm in self._possible(step.arms, known)
         ]
         bound = reduce(_greatest, (use.bound for use in arms), Bound())
         values: list[Abstract] = [use.value for use in arms if not isinstance(use.value, Other)]
@@ -227,12 +302,22 @@ class Prover:
         dearest = max(arms, key=lambda use: use.bound.calls, default=NO_USE)
         return Use(bound, value, 0.0, f"the dearest arm, {dearest.how or 'none'}", dearest.inner)
 
+    def _possible(self, arms: tuple[ir.Arm, ...], known: Environment) -> Iterator[ir.Arm]:
+        """The arms that may be taken: none whose condition is false, and none after one whose condition is true."""
+        for arm in arms:
+            verdict = True if arm.when is None else truth_of(arm.when, known, self.facts)
+            if verdict is not False:
+                yield arm
+            if verdict is True:
+                return
+
     def _return(self, step: ir.Return, known: Environment) -> Use:
         value = evaluate(step.value, known, self.facts)
         contract = evaluate(step.contract, known, self.facts) if step.contract is not None else Contracts(0)
         repairs = contract.repair if isinstance(contract, Contracts) else 0
         use = Use(Bound(), value)
         if repairs and isinstance(value, Answers):
+            self.visits.append(Visit(self.trail, "repair", value.models))
             conversation = Linear(CALL_TOKENS, 1)
             use = self._exchange(conversation, value.max_tokens, Models(value.models), 0, repairs)
             use = replace(use, value=value, how=f"{repairs} {_plural(repairs, 'repair', 'repairs')}")
@@ -253,18 +338,29 @@ class Prover:
         role = self.plan.roles[call.role]
         model = evaluate(call.model, known, self.facts)
         models = model if isinstance(model, Models) else Models(None)
+        self.visits.append(Visit(self.trail, role.name, models.names))
         tokens = role.max_tokens
         if call.max_tokens is not None:
             tokens = most(evaluate(call.max_tokens, known, self.facts), MAX_TOKENS)
-        again = role.repair if role.schema is not None else self._repairs(call, role, given, known) if repairs else 0
+        again = (
+            role.repair
+            if role.schema is not None or role.planning is not None
+            else self._repairs(call, role, given, known)
+            if repairs
+            else 0
+        )
         use = self._exchange(self._prompt(role, given), tokens, models, 1, again)
         how = _callee(call) if not again else f"({_callee(call)} + {again} {_plural(again, 'repair', 'repairs')})"
-        return replace(use, value=self._answer(role, tokens, models), how=how)
+        return replace(use, value=self._answer(role, given, tokens, models), how=how)
 
     def _prompt(self, role: ir.Role, given: Mapping[str, Abstract]) -> Linear:
         prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS, 1 if role.conversation or role.prompt is None else 0)
         for template in (role.system, role.prompt):
             prompt += _template_size(template or (), given, self.facts)
+        if role.planning is not None:
+            workers = _items(given.get(role.planning.workers, Other()))
+            schema = len(plan_schema((), MAX_UNROLLED)) + workers.high * (self.facts.longest_name + HEADING_BYTES)
+            return prompt + Linear(schema)
         return prompt if role.schema is None else prompt + Linear(len(role.schema.encode()))
 
     def _repairs(self, call: ir.RoleCall, role: ir.Role, given: Environment, known: Environment) -> int:
@@ -276,8 +372,12 @@ class Prover:
             contract = evaluate(role.contract, given, self.facts)
         return contract.repair if isinstance(contract, Contracts) else 0
 
-    def _answer(self, role: ir.Role, tokens: int, models: Models) -> Abstract:
+    def _answer(self, role: ir.Role, given: Mapping[str, Abstract], tokens: int, models: Models) -> Abstract:
         size = BYTES_PER_TOKEN * tokens
+        if role.planning is not None:
+            workers = _items(given.get(role.planning.workers, Other())).item
+            steps = most(given.get(role.planning.steps, Other()), MAX_UNROLLED)
+            return Plans(workers.names if isinstance(workers, Models) else None, steps, Linear(size))
         if isinstance(role.returns, AnswerType):
             return Answers(size, tokens, models.names)
         return told(of_type(role.returns, self.facts), size)
@@ -374,7 +474,7 @@ def _certificate(recipe: ir.Recipe, graph: StepGraph, used: Mapping[str, Use]) -
     steps = tuple(
         StepBound(step.name, step.kind, used[step.name].bound, used[step.name].how, used[step.name].inner)
         for step in recipe.steps
-        if used[step.name].bound.calls
+        if used[step.name].bound.calls or used[step.name].bound.seconds
     )
     return Certificate(replace(total, seconds=seconds, parallel=parallel), steps, path, at_once)
 
@@ -416,6 +516,8 @@ def _shown(value: Abstract, facts: Facts) -> Linear:
         case Fields(fields, size, built):
             quoted = Linear(size + FENCE_BYTES) if size is not None else Linear()
             return quoted.join(_fields(fields, facts)) if built else quoted
+        case Plans(size=size):
+            return size + Linear(FENCE_BYTES)
         case Models() | Contracts():
             return Linear(max(SCALAR_BYTES, facts.longest_name))
         case _:

@@ -138,7 +138,7 @@ def _parallel(certificate: Certificate, budget: Budget) -> Breach | None:
 
 def _sum(steps: tuple[StepBound, ...], shown: Callable[[Bound], str], total: str) -> tuple[str, ...]:
     """`answers   up to 8 × panelist   8`, a step a line, and the total."""
-    rows = [(step.step, step.how.replace("`", ""), shown(step.bound)) for step in steps if step.bound.calls]
+    rows = [(step.step, step.how.replace("`", ""), shown(step.bound)) for step in steps]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
     return (*lines, f"= {total}")

@@ -9,9 +9,9 @@ from functools import reduce
 
 from recipelang.ir import expressions as ir
 from recipelang.ir.certificate import Linear
-from recipelang.ir.plan import Plan, RoleCall
+from recipelang.ir.plan import Model, Plan, RoleCall
 from recipelang.ir.reading import calls_of
-from recipelang.ir.sizing import BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS, FINISH_BYTES
+from recipelang.ir.sizing import BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS, FINISH_BYTES, HEADING_BYTES
 from recipelang.ir.types import (
     AnswerType,
     ContractType,
@@ -23,11 +23,13 @@ from recipelang.ir.types import (
     ModelType,
     MoneyType,
     OptionalType,
+    PlanType,
     RecordType,
     ScoreType,
     TextType,
     Type,
 )
+from recipelang.validation.truths import TRUTHS, negated, truth
 from recipelang.validation.values import (
     Abstract,
     Answers,
@@ -35,8 +37,11 @@ from recipelang.validation.values import (
     Fields,
     Items,
     Models,
+    Nothing,
     Number,
     Other,
+    Plans,
+    Truth,
     Words,
     join,
 )
@@ -61,6 +66,7 @@ class Facts:
     plan: Plan
     largest_answer: int  # completion tokens: a bound for an answer of which nothing else is known
     longest_name: int  # bytes of a model's name, id or zone, of a contract's or a role's name, quoted
+    assumed: frozenset[str] = frozenset()  # boundaries that hold for the request
 
     @staticmethod
     def of(plan: Plan) -> Facts:
@@ -115,6 +121,9 @@ def of_type(type: Type, facts: Facts) -> Abstract:
         case RecordType(fields=fields):
             inside = tuple((field.name, of_type(field.type, facts)) for field in fields)
             return Fields(inside, BYTES_PER_TOKEN * facts.largest_answer)
+        case PlanType(steps):
+            size = Linear(BYTES_PER_TOKEN * facts.largest_answer, 1)
+            return Plans(None, math.inf if steps is None else steps, size)
         case _:
             return Other()
 
@@ -129,6 +138,8 @@ def evaluate(expression: ir.Expression, known: Environment, facts: Facts) -> Abs
             return Models(frozenset((name,)))
         case ir.ContractReference(name):
             return Contracts(facts.plan.contracts[name].repair if name in facts.plan.contracts else 0)
+        case ir.BoundaryReference(name):
+            return Truth(True if name in facts.assumed else None)
         case ir.ListExpression(items):
             return listed([evaluate(item, known, facts) for item in items])
         case ir.RecordExpression(fields):
@@ -138,8 +149,10 @@ def evaluate(expression: ir.Expression, known: Environment, facts: Facts) -> Abs
             return Number(-number.high, -number.low) if isinstance(number, Number) else Number()
         case ir.BinaryExpression():
             return _binary(expression, known, facts)
-        case ir.ConditionalExpression(_, then, otherwise):
-            return join(evaluate(then, known, facts), evaluate(otherwise, known, facts))
+        case ir.UnaryExpression("not", operand):
+            return negated(truth_of(operand, known, facts))
+        case ir.ConditionalExpression(condition, then, otherwise):
+            return _conditional(truth_of(condition, known, facts), then, otherwise, known, facts)
         case ir.MemberExpression(target, name):
             return member(evaluate(target, known, facts), name, facts)
         case ir.IndexExpression(target, index):
@@ -152,6 +165,19 @@ def evaluate(expression: ir.Expression, known: Environment, facts: Facts) -> Abs
             return Other()
 
 
+def truth_of(condition: ir.Expression, known: Environment, facts: Facts) -> bool | None:
+    """Whether a condition holds; none where that is not known before a run."""
+    return truth(evaluate(condition, known, facts))
+
+
+def _conditional(
+    condition: bool | None, then: ir.Expression, otherwise: ir.Expression, known: Environment, facts: Facts
+) -> Abstract:
+    if condition is not None:
+        return evaluate(then if condition else otherwise, known, facts)
+    return join(evaluate(then, known, facts), evaluate(otherwise, known, facts))
+
+
 def listed(items: list[Abstract]) -> Items:
     """A list of known items."""
     item = reduce(join, items) if items else Other()
@@ -160,18 +186,22 @@ def listed(items: list[Abstract]) -> Items:
 
 def _constant(value: object) -> Abstract:
     match value:
-        case bool() | None:
-            return Other()
+        case bool():
+            return Truth(value)
+        case None:
+            return Nothing()
         case int() | float():
             return Number(value, value)
         case str():
-            return Words(Linear(len(value.encode())))
+            return Words(Linear(len(value.encode())), value)
         case _:
             return Other()
 
 
 def _binary(expression: ir.BinaryExpression, known: Environment, facts: Facts) -> Abstract:
     left, right = evaluate(expression.left, known, facts), evaluate(expression.right, known, facts)
+    if expression.operator in TRUTHS:
+        return TRUTHS[expression.operator](left, right)
     match expression.operator, left, right:
         case "or_else", _, _:
             return join(left, right)
@@ -212,10 +242,31 @@ def member(target: Abstract, name: str, facts: Facts) -> Abstract:
             return Words(Linear(facts.longest_name))
         case Answers() if name == "finish":
             return Words(Linear(FINISH_BYTES))
-        case Models() if name in ("name", "id", "zone"):
-            return Words(Linear(facts.longest_name))
+        case Models(names):
+            return _of_models(names, name, facts)
+        case Plans(size=size) if name == "text":
+            return Words(size)
+        case Plans(steps=steps):
+            return Number(1, steps)
         case Fields(fields):
             return dict(fields).get(name, Number())
+        case _:
+            return Number()
+
+
+def _of_models(names: frozenset[str] | None, name: str, facts: Facts) -> Abstract:
+    """A member of one of these models: what all of them have there, where that is known."""
+    if not names:
+        return Words(Linear(facts.longest_name)) if name in ("name", "id", "zone") else Number()
+    return reduce(join, (_of_model(facts.plan.models[each], name, facts) for each in sorted(names)))
+
+
+def _of_model(model: Model, name: str, facts: Facts) -> Abstract:
+    match name, model.zone:
+        case "zone", None:
+            return Nothing()
+        case (("name" | "id" | "zone"), _):
+            return Words(Linear(facts.longest_name), str(getattr(model, name)))
         case _:
             return Number()
 
@@ -234,10 +285,41 @@ def _comprehension(expression: ir.ComprehensionExpression, known: Environment, f
     source = evaluate(expression.iterable, known, facts)
     if not isinstance(source, Items):
         return Items(0, math.inf, Other())
-    element = evaluate(expression.element, {**known, expression.variable: source.item}, facts)
-    if expression.condition is not None or source.exact is None:
-        return Items(0 if expression.condition is not None else source.low, source.high, element)
-    return listed([evaluate(expression.element, {**known, expression.variable: item}, facts) for item in source.exact])
+    if source.exact is not None:
+        return _chosen(expression, source.exact, known, facts)
+    item = source.item
+    if isinstance(item, Models) and item.names is not None:
+        item = Models(
+            frozenset(
+                name
+                for name in item.names
+                if _passes(expression, Models(frozenset((name,))), known, facts) is not False
+            )
+        )
+        if not item.names:
+            return listed([])
+    low = source.low if expression.condition is None else 0
+    return Items(low, source.high, evaluate(expression.element, {**known, expression.variable: item}, facts))
+
+
+def _chosen(
+    expression: ir.ComprehensionExpression, items: tuple[Abstract, ...], known: Environment, facts: Facts
+) -> Items:
+    """Of items that are known one by one, those that the condition lets pass, for certain or perhaps."""
+    verdicts = [_passes(expression, item, known, facts) for item in items]
+    kept = [
+        evaluate(expression.element, {**known, expression.variable: item}, facts)
+        for item, verdict in zip(items, verdicts, strict=True)
+        if verdict is not False
+    ]
+    return listed(kept) if None not in verdicts else replace(listed(kept), low=verdicts.count(True), exact=None)
+
+
+def _passes(expression: ir.ComprehensionExpression, item: Abstract, known: Environment, facts: Facts) -> bool | None:
+    """Whether an item passes the condition; none where it may or may not."""
+    if expression.condition is None:
+        return True
+    return truth_of(expression.condition, {**known, expression.variable: item}, facts)
 
 
 def _apply(expression: ir.ApplyExpression, known: Environment, facts: Facts) -> Abstract:
@@ -261,11 +343,20 @@ def _apply(expression: ir.ApplyExpression, known: Environment, facts: Facts) -> 
             return Number(0, xs.high)
         case "min" | "max" | "ceil" | "floor" | "round" | "clamp" | "abs", _:
             return _number(expression, known, facts)
+        case "single_task", _:
+            return _single_task(given, known, facts)
         case "lower", _:
             text = evaluate(given["text"], known, facts)
             return Words(text.size.times(2)) if isinstance(text, Words) else text
         case _:
             return of_type(expression.type, facts)
+
+
+def _single_task(given: dict[str, ir.Expression], known: Environment, facts: Facts) -> Plans:
+    worker, instruction = (evaluate(given[name], known, facts) for name in ("worker", "instruction"))
+    said = instruction.size if isinstance(instruction, Words) else Linear()
+    names = worker.names if isinstance(worker, Models) else None
+    return Plans(names, 1, said + Linear(facts.longest_name + HEADING_BYTES))
 
 
 def _shortened(

@@ -18,9 +18,17 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A text, by its greatest size in bytes of UTF-8."""
+    """A text, by its greatest size in bytes of UTF-8; `text` where it is known to be that one."""
 
     size: Linear = NOTHING
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A bool: true, false, or none where both may be."""
+
+    value: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +72,25 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
+class Plans:
+    """A plan of at most `steps` tasks for some of these workers (none: any), quoted in at most `size` bytes."""
+
+    workers: frozenset[str] | None
+    steps: float
+    size: Linear
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The value `none`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
-    """A bool, a label, none: nothing that grows."""
+    """Nothing that grows, and of which nothing is known."""
 
 
-Abstract = Number | Words | Answers | Models | Contracts | Items | Fields | Other
+Abstract = Number | Words | Truth | Nothing | Answers | Models | Contracts | Items | Fields | Plans | Other
 
 
 def join(one: Abstract, other: Abstract) -> Abstract:
@@ -76,8 +98,12 @@ def join(one: Abstract, other: Abstract) -> Abstract:
     match one, other:
         case Number(low, high), Number(low2, high2):
             return Number(min(low, low2), max(high, high2))
-        case Words(size), Words(size2):
-            return Words(size.join(size2))
+        case Words(size, text), Words(size2, text2):
+            return Words(size.join(size2), text if text == text2 else None)
+        case Truth(value), Truth(value2):
+            return Truth(value if value == value2 else None)
+        case (Nothing(), Words(size)) | (Words(size), Nothing()):
+            return Words(size)
         case Answers(), Answers():
             return Answers(
                 max(one.size, other.size), max(one.max_tokens, other.max_tokens), _either(one.models, other.models)
@@ -97,8 +123,10 @@ def join(one: Abstract, other: Abstract) -> Abstract:
             joined = tuple((name, join(value, others.get(name, value))) for name, value in fields)
             sizes = [known for known in (size, size2) if known is not None]
             return Fields(joined, max(sizes, default=None), one.built or other.built)
-        case Other(), _:
-            return other
+        case Plans(), Plans():
+            return Plans(_either(one.workers, other.workers), max(one.steps, other.steps), one.size.join(other.size))
+        case ((Nothing() | Other() | Truth()), _):
+            return Truth() if isinstance(other, Nothing | Other | Truth) else other
         case _:
             return one
 
