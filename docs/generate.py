@@ -6,6 +6,7 @@ messages come from, the figures of the standard recipes from their certificates,
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from recipelang.diagnostics.diagnostic import Code
 from recipelang.diagnostics.rendering import render
 from recipelang.drawing.graph import graph_of
 from recipelang.drawing.svg import svg
+from recipelang.ir.document import json_schema
 from recipelang.ir.functions import FUNCTIONS
 from recipelang.ir.plan import Plan
 from recipelang.resources import standard_recipe
@@ -27,7 +29,7 @@ LONGEST_SAMPLE = 20
 """Lines of a sample that are shown."""
 PHASES = {
     "E01": "The form of a file", "E02": "Names", "E03": "Types", "E04": "Calls, policies, templates",
-    "E05": "Bounds", "E06": "Files, addresses, secrets", "W07": "Warnings",
+    "E05": "Bounds", "E06": "Files, addresses, secrets", "W07": "Warnings", "E08": "Tests", "E09": "Boundaries",
 }  # fmt: skip
 GROUPS = {"size": "Lists", "mean": "Numbers", "lower": "Texts", "matches": "Answers", "cheapest": "Models"}
 """The first function of each group of the table."""
@@ -38,6 +40,7 @@ def main(arguments: list[str]) -> int:
         DOCS / "functions.md": functions,
         DOCS / "errors.md": errors,
         DOCS / "recipes.md": recipes,
+        DOCS / "plan.schema.json": lambda: json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n",
         DOCS / "images" / "fusion.svg": lambda: svg(graph_of(plan_of("fusion"), "fusion")),
     }
     stale = [path for path, written in pages.items() if not is_current(path, written)]
