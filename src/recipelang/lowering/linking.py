@@ -8,6 +8,7 @@ from typing import Any
 from recipelang.ir import plan as ir
 from recipelang.ir.expressions import ApplyExpression, MemberExpression
 from recipelang.ir.reading import names_in, names_read, nodes_in
+from recipelang.ir.types import AnswerType
 from recipelang.semantics.checking import Checked
 
 
@@ -65,7 +66,7 @@ def _without_idle_steps(recipe: ir.Recipe) -> ir.Recipe:
 
 def _recipes_that_read_confidence(recipes: dict[str, ir.Recipe]) -> set[str]:
     """Those that ask how sure an answer is, and those whose answers they get: their calls ask for log-probabilities."""
-    waiting = [name for name, recipe in recipes.items() if any(_reads_confidence(n) for n in nodes_in(recipe))]
+    waiting = list(_readers_of_confidence(recipes))
     found: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -73,6 +74,21 @@ def _recipes_that_read_confidence(recipes: dict[str, ir.Recipe]) -> set[str]:
             found.add(name)
             waiting += [node.recipe for node in nodes_in(recipes[name].steps) if isinstance(node, ir.RecipeCall)]
     return found
+
+
+def _readers_of_confidence(recipes: dict[str, ir.Recipe]) -> set[str]:
+    """Those that read it themselves, and those that hand answers to one that does."""
+    found = {name for name, recipe in recipes.items() if any(_reads_confidence(n) for n in nodes_in(recipe))}
+    while True:
+        handed = {name for name in found if any(isinstance(t, AnswerType) for t in nodes_in(recipes[name].parameters))}
+        more = {
+            name
+            for name, recipe in recipes.items()
+            if any(isinstance(node, ir.RecipeCall) and node.recipe in handed for node in nodes_in(recipe.steps))
+        }
+        if more <= found:
+            return found
+        found |= more
 
 
 def _reads_confidence(node: object) -> bool:
