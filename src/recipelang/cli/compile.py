@@ -43,6 +43,4 @@ def _sealed(plan: Plan) -> str:
     try:
         return document.dump(plan)
     except document.PlanProblem as problem:
-        raise Stop(
-            Exit.PROBLEMS, f"this can't be written as a plan: {str(problem).removeprefix('not a plan: ')}"
-        ) from problem
+        raise Stop(Exit.PROBLEMS, f"this can't be written as a plan: {problem}") from problem

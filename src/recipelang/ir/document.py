@@ -43,7 +43,11 @@ def seal(plan: Plan) -> PlanDocument:
 
 def dump(plan: Plan) -> str:
     """The document's JSON text; raises `PlanProblem` for a plan that could not be loaded again, as one that nests too deeply."""
-    text = seal(plan).model_dump_json(indent=2) + "\n"
+    try:
+        text = seal(plan).model_dump_json(indent=2) + "\n"
+    except ValueError as error:
+        deep = "depth exceeded" in str(error)
+        raise PlanProblem("it nests too deeply" if deep else "it has a number that is none, or infinite") from error
     load(text)
     return text
 
@@ -75,7 +79,7 @@ def _problem(error: ValidationError) -> str:
     place = ".".join(map(str, first["loc"]))
     match first["loc"]:
         case () if "recursion limit" in first["msg"]:
-            return "not a plan: it nests too deeply"
+            return "it nests too deeply"
         case ():
             return f"not a plan: {_lowered(first)}"
         case ("format",):
