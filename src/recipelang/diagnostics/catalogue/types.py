@@ -85,8 +85,8 @@ TYPE_ARGUMENTS = Code(
     "E0310",
     "wrong type arguments",
     "`int(1..16)` and `contract(0..2)` have bounds, `enum(a, b)` has cases, lists have bounds in brackets.",
-    recipe(ASK, "return a", parameters="m: model(1..3)"),
-    recipe(ASK, "return a", parameters="m: model"),
+    recipe(FAN, "return first(xs)", parameters="ms: model(1..3)"),
+    recipe(FAN, "return first(xs)", parameters="ms: model[1..3]"),
 )
 EMPTY_RANGE = Code(
     "E0311",
