@@ -86,6 +86,10 @@ FUNCTIONS: dict[str, Function] = {
             "unique(xs: T[], by: f(it) = it) -> T[]",
             "the items without those whose `by` was seen before",
         ),
+        _function(
+            "shuffled(xs: T[]) -> T[]",
+            "the items in an order that depends on what they are and not on where they stood, so that a place in the list tells nothing",
+        ),
         # numbers
         _function("mean(xs: T[], of: f(it) = it) -> float", "the mean; 0 of none"),
         _function("sum(xs: T[], of: f(it) = it) -> float", "the sum; 0 of none"),
@@ -106,6 +110,10 @@ FUNCTIONS: dict[str, Function] = {
             "whether `part` occurs, as it is spelled",
         ),
         _function(
+            "chunks(text: text, n: int) -> text[1..n]",
+            "the text in at most `n` pieces of about the same size, cut between paragraphs, lines or words where there are any",
+        ),
+        _function(
             "estimate_tokens(text: text) -> int",
             "about how many tokens: a quarter of the bytes of UTF-8, rounded up",
         ),
@@ -123,6 +131,10 @@ FUNCTIONS: dict[str, Function] = {
             "share of the items that have the most frequent `key`; absent keys count as disagreeing; 0 of none",
         ),
         _function(
+            "decided(xs: answer[], key: f(it), of: int) -> bool",
+            "whether the most frequent `key` stays so whatever the answers say that are missing to `of`; absent keys don't vote",
+        ),
+        _function(
             "majority(xs: answer[1..], key: f(it)) -> answer",
             "the first item with the most frequent `key`; a tie goes to the key seen first; absent keys don't vote",
         ),
@@ -133,6 +145,11 @@ FUNCTIONS: dict[str, Function] = {
         _function(
             "confidence(answer: answer, measure: enum(logprob, margin, hybrid) = hybrid) -> score",
             "how sure the model was, from its log-probabilities: `logprob` the geometric mean of the tokens' probabilities, `margin` the mean lead over the runner-up, `hybrid` the mean of both; 0 where the model gave none",
+        ),
+        # plans
+        _function(
+            "single_task(worker: model, instruction: text) -> plan(..1)",
+            "a plan of one task: what a team falls back to where no plan was made",
         ),
         # models
         _function(

@@ -206,6 +206,7 @@ class Fanout:
     parallel: Expression | None = None
     keep: Expression | None = None  # over `it`
     quorum: Expression | None = None  # so many are enough; none: all, or one where errors are skipped
+    until: Expression | None = None  # over `tried`, those kept so far: where it holds, no more is waited for
     grace: Amount = 0.0
     timeout: Amount | None = None
     on_error: Literal["fail", "skip"] = "fail"

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from recipelang.ir.expressions import ContractReference, Expression, FailExpression, ModelReference, free_variables
+from recipelang.ir.expressions import (
+    BoundaryReference,
+    ContractReference,
+    Expression,
+    FailExpression,
+    ModelReference,
+    free_variables,
+)
 from recipelang.ir.plan import (
     Ask,
     Call,
@@ -13,8 +20,10 @@ from recipelang.ir.plan import (
     Choose,
     Entry,
     Fanout,
+    HostCall,
     Let,
     Model,
+    Perform,
     RecipeCall,
     Repeat,
     Return,
@@ -46,7 +55,7 @@ def calls_of(step: Step) -> list[Call]:
     match step:
         case Choose(arms=arms):
             return [arm.call for arm in arms if not isinstance(arm.call, FailExpression)]
-        case Let() | Return():
+        case Let() | Return() | HostCall():
             return []
         case _:
             return [step.call]
@@ -67,11 +76,15 @@ def _own(step: Step) -> tuple[Expression | None, ...]:
         case Ask():
             return step.fallback, step.when
         case Fanout():
-            return step.over, step.samples, step.parallel, step.keep, step.quorum, step.fallback
+            return step.over, step.samples, step.parallel, step.keep, step.quorum, step.until, step.fallback
         case Cascade():
             return step.over, step.accept, step.fallback
         case Repeat():
             return step.start, step.over, step.times, step.until, step.fallback
+        case Perform():
+            return step.plan, step.parallel, step.fallback
+        case HostCall(arguments=arguments):
+            return step.fallback, step.when, *(argument.value for argument in arguments)
         case Choose():
             failing = [arm.call.message for arm in step.arms if isinstance(arm.call, FailExpression)]
             return step.fallback, *(arm.when for arm in step.arms), *failing
@@ -86,9 +99,11 @@ def _own(step: Step) -> tuple[Expression | None, ...]:
 def _bound(step: Step) -> frozenset[str]:
     match step:
         case Fanout():
-            return frozenset((step.variable, "it"))
+            return frozenset((step.variable, "it", "tried"))
         case Cascade():
             return frozenset((step.variable, "it", "tried"))
+        case Perform():
+            return frozenset((step.variable,))
         case Repeat():
             return frozenset((step.name, step.variable or step.name))
         case _:
@@ -99,7 +114,7 @@ def names_in(node: object) -> Iterator[str]:
     """The declarations that a node, or one inside it, names."""
     for inner in nodes_in(node):
         match inner:
-            case ModelReference(name) | ContractReference(name):
+            case ModelReference(name) | ContractReference(name) | BoundaryReference(name) | HostCall(extern=name):
                 yield name
             case RoleCall(role=name) | RecipeCall(recipe=name) | Entry(recipe=name) | Model(backend=name):
                 yield name

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from recipelang.ir.sizing import TASK_NAME_BYTES
 from recipelang.ir.types import (
     BoolType,
     EnumType,
@@ -26,6 +28,21 @@ if TYPE_CHECKING:
 def schema_text(record: RecordType) -> str:
     """The schema as JSON text, in the strict form that providers ask for: every field required, none besides."""
     return json.dumps(_schema(record), ensure_ascii=False)
+
+
+def plan_schema(workers: Sequence[str], steps: int) -> str:
+    """The JSON Schema, as text, that a planner answers in."""
+    name = {"type": "string", "pattern": f"^[a-z][a-z0-9_]{{0,{TASK_NAME_BYTES - 1}}}$"}
+    task = {
+        "name": name,
+        "needs": {"type": "array", "items": name},
+        "worker": {"type": "string", "enum": list(workers)},
+        "instruction": {"type": "string"},
+    }
+    one = {"type": "object", "properties": task, "required": list(task), "additionalProperties": False}
+    many = {"type": "array", "items": one, "minItems": 1, "maxItems": steps}
+    whole = {"type": "object", "properties": {"tasks": many}, "required": ["tasks"], "additionalProperties": False}
+    return json.dumps(whole, ensure_ascii=False)
 
 
 def has_schema(type: Type) -> bool:

@@ -42,3 +42,17 @@ HEADING_BYTES = 24
 
 FINISH_BYTES = 64
 """Why an answer ended, as a provider may put it, where a prompt quotes that; cut there."""
+DEFAULT_HOST_TIMEOUT = 30.0
+"""Seconds for a call of a host function that does not say."""
+
+DEFAULT_HOST_BYTES = 8_000
+"""Bytes of a text that a host function gave that a prompt shows at most, where the function does not say."""
+
+HOST_RETRY_DELAY = 0.5
+"""Seconds between two attempts at a host function."""
+
+TASK_NAME_BYTES = 40
+"""The name of a task of a plan, at most."""
+
+PIECE_SLACK = 1.5
+"""How much longer than its share one of the pieces of a text may be, so that it ends between paragraphs or words."""

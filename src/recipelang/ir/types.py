@@ -114,6 +114,22 @@ class OptionalType:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanType:
+    """A plan of one to `steps` tasks, each done by a worker; none: any number."""
+
+    steps: int | None = None
+    kind: Literal["plan"] = "plan"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskType:
+    """A task of a plan of at most `steps`, with the results of what it needs."""
+
+    steps: int | None = None
+    kind: Literal["task"] = "task"
+
+
+@dataclass(frozen=True, slots=True)
 class NoneType:
     """The type of `none`."""
 
@@ -143,6 +159,8 @@ Type = Annotated[
     | RecordType
     | ListType
     | OptionalType
+    | PlanType
+    | TaskType
     | NoneType
     | NeverType,
     ByKind(),
@@ -162,6 +180,8 @@ def spelled(type: Type) -> str:
             return "label"
         case ContractType(repair):
             return "contract" if repair == 1 else f"contract(0..{repair})"
+        case PlanType(int(steps)):
+            return f"plan(..{steps})"
         case EnumType(cases):
             return f"enum({', '.join(cases)})"
         case RecordType(name=name):

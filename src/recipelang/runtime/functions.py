@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from recipelang.ir.plan import Contract, Model
@@ -12,7 +15,8 @@ from recipelang.runtime.confidence import confidence as confidence_of
 from recipelang.runtime.contracts import extract
 from recipelang.runtime.members import estimated_tokens
 from recipelang.runtime.operators import StepFailed, finite
-from recipelang.runtime.values import Answer, Authored, Said, Value, byte_length, key_of
+from recipelang.runtime.pieces import pieces
+from recipelang.runtime.values import Answer, Authored, Said, Task, TaskPlan, Value, byte_length, key_of, to_json
 
 Items = tuple[Value, ...]
 OfItem = Callable[[Value], Value]  # an expression over `it`
@@ -71,6 +75,15 @@ def unique(xs: Items, by: OfItem = _itself) -> Items:
     return tuple(seen.values())
 
 
+def shuffled(xs: Items) -> Items:
+    return tuple(sorted(xs, key=_digest))
+
+
+def _digest(item: Value) -> bytes:
+    """A key that only what an item is decides: for an answer its text."""
+    return blake2b(json.dumps(to_json(item), sort_keys=True).encode(), digest_size=8).digest()
+
+
 # ------------------------------------------------------------------ numbers
 
 
@@ -124,6 +137,10 @@ def contains(text: str, part: str) -> bool:
     return part in text
 
 
+def chunks(text: str, n: int) -> Items:
+    return tuple(pieces(text, max(1, n)))
+
+
 def estimate_tokens(text: str) -> int:
     return estimated_tokens(byte_length(text))
 
@@ -145,6 +162,14 @@ def agreement(xs: Items, key: OfItem) -> float:
     for _, voted in _votes(xs, key):
         counts[voted] = counts.get(voted, 0) + 1
     return max(counts.values()) / len(xs) if counts else 0.0
+
+
+def decided(xs: Items, key: OfItem, of: int) -> bool:
+    counts = Counter(voted for _, voted in _votes(xs, key)).most_common(2)
+    if not counts:
+        return False
+    runner_up = counts[1][1] if len(counts) > 1 else 0
+    return counts[0][1] > runner_up + max(0, of - len(xs))
 
 
 def majority(xs: Items, key: OfItem) -> Value:
@@ -182,8 +207,19 @@ def strongest(models: tuple[Model, ...]) -> Model:
     return max(_some(models, "strongest"), key=lambda model: -math.inf if model.rating is None else model.rating)
 
 
+# -------------------------------------------------------------------- plans
+
+
+def single_task(worker: Model, instruction: str) -> TaskPlan:
+    return TaskPlan((Task("task", instruction, worker),))
+
+
 IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own signature
     "size": size,
+    "shuffled": shuffled,
+    "chunks": chunks,
+    "decided": decided,
+    "single_task": single_task,
     "count": count,
     "first": first,
     "last": last,

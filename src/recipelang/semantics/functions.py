@@ -23,6 +23,7 @@ from recipelang.ir.types import (
     MoneyType,
     NeverType,
     NoneType,
+    PlanType,
     ScoreType,
     TextType,
     Type,
@@ -340,6 +341,26 @@ def _agreement(site: CallSite) -> Result | None:
     return Result(_together(xs=xs, key=key), ScoreType(), 0, 1)
 
 
+def _decided(site: CallSite) -> Result | None:
+    xs, of = site.list("xs"), site.value("of", IntType(0, None))
+    if xs is None:
+        return None
+    key = site.over_items("key", cast(ListType, xs.type).item, _comparable, "something that can be compared")
+    return Result(_together(xs=xs, key=key, of=of), BoolType())
+
+
+def _shuffled(site: CallSite) -> Result | None:
+    xs = site.list("xs")
+    return None if xs is None else Result(_together(xs=xs), xs.type)
+
+
+def _chunks(site: CallSite) -> Result | None:
+    text, n = site.value("text", TextType()), site.value("n", IntType(1, None))
+    if n is None:
+        return None
+    return Result(_together(text=text, n=n), ListType(TextType(), 1, None if math.isinf(n.high) else int(n.high)))
+
+
 def _vote(site: CallSite) -> Result | None:
     xs = site.list("xs", least=1)
     if xs is None:
@@ -358,6 +379,11 @@ def _confidence(site: CallSite) -> Result | None:
 def _model(site: CallSite) -> Result | None:
     models = site.list("models", of=ModelType(), least=1)
     return None if models is None else Result(_together(models=models), ModelType())
+
+
+def _single_task(site: CallSite) -> Result | None:
+    worker, instruction = site.value("worker", ModelType()), site.value("instruction", TextType())
+    return Result(_together(worker=worker, instruction=instruction), PlanType(1))
 
 
 RULES: dict[str, Callable[[CallSite], Result | None]] = {
@@ -386,11 +412,15 @@ RULES: dict[str, Callable[[CallSite], Result | None]] = {
     "matches": _matches,
     "similarity": _similarity,
     "agreement": _agreement,
+    "decided": _decided,
+    "shuffled": _shuffled,
+    "chunks": _chunks,
     "majority": _vote,
     "weighted_vote": _vote,
     "confidence": _confidence,
     "cheapest": _model,
     "strongest": _model,
+    "single_task": _single_task,
 }
 
 __all__ = ["MEASURES", "RULES", "CallSite", "Constant", "Result", "result_of"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Literal, cast
 
-from recipelang.diagnostics import Label, Report
+from recipelang.diagnostics import Edit, Fix, Label, Report
 from recipelang.diagnostics.catalogue import bounds, calls, names, types, warnings
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.ir import plan as ir
@@ -21,6 +22,8 @@ from recipelang.ir.types import (
     ModelType,
     NeverType,
     OptionalType,
+    PlanType,
+    TaskType,
     Type,
     spelled,
 )
@@ -45,15 +48,27 @@ POLICIES: dict[type, tuple[str, tuple[str, ...]]] = {
     nodes.Ask: ("an `ask`", ("timeout", "retries", "fallback", "optional", "when")),
     nodes.Fanout: (
         "a `fanout`",
-        ("samples", "spread", "parallel", "keep", "quorum", "grace", "timeout", "on_error", "fallback"),
+        ("samples", "spread", "parallel", "keep", "quorum", "grace", "until", "timeout", "on_error", "fallback"),
     ),
     nodes.Cascade: ("a `cascade`", ("accept", "on_error", "timeout", "fallback")),
     nodes.Repeat: ("a `repeat`", ("start", "until", "timeout", "fallback")),
+    nodes.Perform: ("a `perform`", ("parallel", "timeout", "on_error", "fallback")),
     nodes.Choose: ("a `choose`", ("timeout", "fallback")),
+    nodes.HostCall: ("a `call`", ("timeout", "retries", "fallback", "optional", "when")),
     nodes.Run: ("a `run`", ("timeout", "fallback", "optional")),
     nodes.Return: ("a `return`", ("contract", "fallback")),
 }
-NamedStep = nodes.Ask | nodes.Fanout | nodes.Cascade | nodes.Repeat | nodes.Choose | nodes.Run | nodes.Let
+NamedStep = (
+    nodes.Ask
+    | nodes.Fanout
+    | nodes.Cascade
+    | nodes.Repeat
+    | nodes.Perform
+    | nodes.Choose
+    | nodes.HostCall
+    | nodes.Run
+    | nodes.Let
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +79,23 @@ class Signature:
     parameters: tuple[ir.Parameter, ...]
     returns: Type
     model: Expression | None  # the one that a role names itself
+    planning: ir.Planning | None = None  # of a role that returns a plan
 
     @property
     def is_role(self) -> bool:
         return isinstance(self.symbol.node, nodes.Role)
 
+    @property
+    def step(self) -> str:
+        """The step that calls it once."""
+        return {"role": "ask", "recipe": "run", "extern": "call"}[self.symbol.kind]
 
+
+WHAT_IT_IS = {
+    "role": "a role is one call",
+    "recipe": "a recipe is several calls",
+    "extern": "an extern is a function of the host",
+}
 SignatureOf = Callable[[Symbol], Signature]
 
 
@@ -227,10 +253,17 @@ class RecipeChecker:
     def _circle(self, circle: tuple[str, ...], by_name: dict[str, nodes.Step]) -> None:
         first = by_name[circle[0]]
         place = first.span if isinstance(first, nodes.Return) else first.name.span
+        others = [(by_name[one], following) for one, following in pairwise(circle[1:])]
         self.report(
             bounds.STEP_CIRCLE.at(
                 place,
                 "these steps wait for each other" if len(circle) > 2 else "this step waits for itself",
+                label=f"waits for `{circle[1]}`",
+                labels=tuple(
+                    Label(step.name.span, f"waits for `{following}`")
+                    for step, following in others
+                    if not isinstance(step, nodes.Return)
+                ),
                 notes=(" → ".join(circle),),
                 help="only `repeat` may read its own name, for the value of the round before",
             )
@@ -247,7 +280,7 @@ class RecipeChecker:
                     warnings.UNUSED.at(
                         step.name.span,
                         f"nothing reads the step `{step.name.text}`",
-                        help="what it costs is spent for nothing: return it, pass it on, or remove it",
+                        help="it is left out of the plan: return it, pass it on, or remove it",
                     )
                 )
         for name, value in parameters.items():
@@ -266,8 +299,12 @@ class RecipeChecker:
                 return self._cascade(step, scope)
             case nodes.Repeat():
                 return self._repeat(step, scope)
+            case nodes.Perform():
+                return self._perform(step, scope)
             case nodes.Choose():
                 return self._choose(step, scope)
+            case nodes.HostCall():
+                return self._host_call(step, scope)
             case nodes.Run():
                 return self._run(step, scope)
             case nodes.Let():
@@ -329,7 +366,9 @@ class RecipeChecker:
         on_error = policy.choice("on_error", ("fail", "skip")) or "fail"
         branches = samples or Typed(over.expression, over.type, *_length(over.type))
         self._check_quorum(policy, quorum, branches, step)
-        low = self._least(quorum, branches, loses=keep is not None or on_error == "skip")
+        low = self._least(
+            quorum, branches, loses=keep is not None or on_error == "skip", stops="until" in policy.values
+        )
         type: Type = ListType(item, low, None if math.isinf(branches.high) else int(branches.high))
         fallback, type = self._fallback(policy, scope, type)
         if "grace" in policy.values and quorum is None:
@@ -362,11 +401,20 @@ class RecipeChecker:
             parallel=_expression(parallel),
             keep=_expression(keep),
             quorum=_expression(quorum),
+            until=self._until(policy, scope, item, branches),
             grace=policy.duration("grace") or 0.0,
             timeout=policy.duration("timeout"),
             on_error=cast(Literal["fail", "skip"], on_error),
             fallback=fallback,
         )
+
+    def _until(self, policy: Attributes, scope: Scope, item: Type, branches: Typed) -> Expression | None:
+        """When no more answers are waited for, over those that are in: at least one."""
+        if "until" not in policy.values:
+            return None
+        most = None if math.isinf(branches.high) else int(branches.high)
+        tried = Local(ListType(item, 1, most), None, "those kept so far")
+        return self.elaborator.condition(policy.values["until"], scope.with_locals(tried=tried), "`until`").expression
 
     def _check_quorum(self, policy: Attributes, quorum: Typed | None, branches: Typed, step: nodes.Fanout) -> None:
         if quorum is None:
@@ -393,11 +441,11 @@ class RecipeChecker:
                 )
             )
 
-    def _least(self, quorum: Typed | None, branches: Typed, *, loses: bool) -> int:
+    def _least(self, quorum: Typed | None, branches: Typed, *, loses: bool, stops: bool) -> int:
         """The least number of items that a fan-out gives when it succeeds."""
         if quorum is not None:
             return max(1, int(quorum.low)) if not math.isinf(quorum.low) else 1
-        if loses:
+        if loses or stops:
             return 1
         return 0 if math.isinf(branches.low) else max(0, int(branches.low))
 
@@ -427,13 +475,15 @@ class RecipeChecker:
         )
 
     def _unbounded(self, node: nodes.Expression, what: str, high: float) -> None:
-        number = "no greatest length" if math.isinf(high) else f"up to {_shown(high)}"
+        long = what == "the list"
+        number = f"no greatest {'length' if long else 'value'}" if math.isinf(high) else f"up to {_shown(high)}"
         self.report(
             bounds.UNBOUNDED.at(
                 node.span,
                 f"{what} has no bound" if math.isinf(high) else f"{what} may be too large",
                 label=f"{number}, at most {MAX_ITEMS} is allowed",
-                help="give its type a bound, such as `model[1..8]` or `int(1..16)`, or cut it with `take(xs, n)`, `min(n, 16)`",
+                help=f"give its type a bound, such as {'`model[1..8]`' if long else '`int(1..16)`'}, "
+                f"or cut it: {f'`take({node.span.text}, 8)`' if long else f'`min({node.span.text}, 16)`'}",
             )
         )
 
@@ -541,6 +591,59 @@ class RecipeChecker:
             return NeverType()
         return self.signature_of(symbol).returns
 
+    def _perform(self, step: nodes.Perform, scope: Scope) -> ir.Step:
+        policy = self._policy(step)
+        self.elaborator.new_name(step.variable, scope)
+        plan = self.elaborator.fitting(step.plan, scope, PlanType(), "what a `perform` carries out")
+        steps = plan.type.steps if isinstance(plan.type, PlanType) else 1
+        if steps is None or steps > MAX_ITEMS:
+            self._unbounded(step.plan, "the plan", math.inf if steps is None else steps)
+        inner = scope.with_locals(**{step.variable.text: Local(TaskType(steps), step.variable.span, "loop variable")})
+        call, item = self._call(step.call, inner, wants="either", step="perform")
+        if not isinstance(item, (AnswerType, NeverType)):
+            self.report(
+                types.MISMATCH.at(step.call.span, "a task gives an answer", label=f"this gives `{spelled(item)}`")
+            )
+        parallel = self._count(policy, "parallel", scope)
+        type: Type = ListType(AnswerType(), 1, steps)
+        fallback, type = self._fallback(policy, scope, type)
+        return ir.Perform(
+            name=step.name.text,
+            type=type,
+            call=cast(ir.Call, call),
+            variable=step.variable.text,
+            plan=plan.expression,
+            parallel=_expression(parallel),
+            on_error=cast(Literal["fail", "skip"], policy.choice("on_error", ("fail", "skip")) or "fail"),
+            timeout=policy.duration("timeout"),
+            fallback=fallback,
+        )
+
+    def _host_call(self, step: nodes.HostCall, scope: Scope) -> ir.Step:
+        policy = self._policy(step)
+        when, inner = self._when(policy, scope)
+        signature = self._callee(step.call, scope, "extern", "call")
+        name, type = "", cast(Type, NeverType())
+        arguments: tuple[ir.CallArgument, ...] = ()
+        if signature is not None:
+            name, type = signature.symbol.qualified, signature.returns
+            arguments = self._arguments(step.call, signature, self._given(step.call, signature), inner)
+        fallback, type = self._fallback(policy, scope, type)
+        optional = policy.boolean("optional") is True
+        if optional and fallback is not None:
+            self._both(policy, "optional", "fallback")
+        return ir.HostCall(
+            name=step.name.text,
+            type=_maybe(type) if optional or when is not None else type,
+            extern=name,
+            arguments=arguments,
+            timeout=policy.duration("timeout"),
+            retries=policy.integer("retries", 0, MAX_RETRIES) or 0,
+            fallback=fallback,
+            optional=optional,
+            when=when,
+        )
+
     def _choose(self, step: nodes.Choose, scope: Scope) -> ir.Step:
         policy = self._policy(step)
         arms: list[ir.Arm] = []
@@ -565,7 +668,8 @@ class RecipeChecker:
                     types.MISMATCH.at(
                         arm.call.span,
                         "the arms of a `choose` give one type",
-                        label=f"this is `{spelled(arm_type)}`, the ones before are `{spelled(type)}`",
+                        label=f"this is `{spelled(arm_type)}`",
+                        labels=(Label(step.arms[number - 1].call.span, f"`{spelled(type)}` so far"),),
                     )
                 )
             type = joined or type
@@ -680,11 +784,11 @@ class RecipeChecker:
         if node.callee.text in scope.locals:
             self._called_a_value(node.callee, scope)
             return None
-        what = {"role": "role", "recipe": "recipe", "either": "role or recipe"}[wants]
+        what = "role or recipe" if wants == "either" else wants
         symbol = self.elaborator.symbol(node.callee, scope, what)
         if symbol is None:
             return None
-        if not isinstance(symbol.node, (nodes.Role, nodes.Recipe)):
+        if not isinstance(symbol.node, (nodes.Role, nodes.Recipe, nodes.Extern)):
             self.report(
                 calls.NOT_CALLABLE.at(
                     node.callee.span,
@@ -694,15 +798,15 @@ class RecipeChecker:
                 )
             )
             return None
-        if wants == "role" and isinstance(symbol.node, nodes.Recipe):
-            self._wrong_step(node, step, "run", "a recipe is several calls")
-        if wants == "recipe" and isinstance(symbol.node, nodes.Role):
-            self._wrong_step(node, step, "ask", "a role is one call")
-        return self.signature_of(symbol)
+        signature = self.signature_of(symbol)
+        if symbol.kind != wants and not (wants == "either" and symbol.kind in ("role", "recipe")):
+            self._wrong_step(node, step, signature)
+            return None if symbol.kind == "extern" or wants == "extern" else signature
+        return signature
 
     def _called_a_value(self, callee: nodes.Name, scope: Scope) -> None:
         found = look_up(scope.module, callee.text)
-        hidden = bool(found) and isinstance(found[0].node, (nodes.Role, nodes.Recipe))
+        hidden = bool(found) and isinstance(found[0].node, (nodes.Role, nodes.Recipe, nodes.Extern))
         taken = next((name for name in self._names() if name.text == callee.text), None)
         what = scope.locals[callee.text].what
         help = f"call a role, and give it this as its argument: `role(..., model = {callee.text})`"
@@ -722,13 +826,14 @@ class RecipeChecker:
         steps = [step.name for step in self.node.steps if not isinstance(step, nodes.Return)]
         return [*(parameter.name for parameter in self.node.parameters), *steps]
 
-    def _wrong_step(self, node: nodes.Call, step: str, other: str, why: str) -> None:
+    def _wrong_step(self, node: nodes.Call, step: str, signature: Signature) -> None:
+        kind = signature.symbol.kind
         self.report(
             calls.WRONG_STEP.at(
                 node.callee.span,
-                f"`{step}` does not take {'recipes' if other == 'run' else 'roles'}",
-                label=why,
-                help=f"write `{other}` instead of `{step}`",
+                f"`{step}` does not take {kind}s",
+                label=WHAT_IT_IS[kind],
+                help=f"write `{signature.step}` instead of `{step}`",
             )
         )
 
@@ -750,7 +855,7 @@ class RecipeChecker:
                 )
                 continue
             if argument.name is None and position >= len(order):
-                self._bad_argument(argument.span, "one argument too many", signature)
+                self._one_too_many(argument, node, signature)
                 continue
             name = order[position] if argument.name is None else argument.name.text
             named = argument if argument.name is not None else None
@@ -762,14 +867,29 @@ class RecipeChecker:
                 given[name] = argument.value
         return given
 
+    def _one_too_many(self, argument: nodes.Argument, node: nodes.Call, signature: Signature) -> None:
+        """Most likely it is the model, which has to be named."""
+        has_model = any(other.name is not None and other.name.text == "model" for other in node.arguments)
+        named = f"model = {argument.span.text}"
+        if not signature.is_role or has_model or not isinstance(argument.value, nodes.Name):
+            self._bad_argument(argument.span, "one argument too many", signature, "remove it")
+            return
+        fix = Fix(f"write `{named}`", (Edit(argument.span, named),))
+        self._bad_argument(
+            argument.span, "one argument too many", signature, f"if it is the model, write `{named}`", fix
+        )
+
     def _unknown_argument(self, name: nodes.Name, known: list[str], signature: Signature) -> None:
         near = nearest(name.text, known)
         help = f"did you mean `{near}`?" if near else f"it takes {listed(known)}" if known else "it takes none"
+        fix = Fix(f"use `{near}`", (Edit(name.span, near),)) if near else None
         self._bad_argument(
-            name.span, f"`{signature.symbol.node.name.text}` has no parameter `{name.text}`", signature, help
+            name.span, f"`{signature.symbol.node.name.text}` has no parameter `{name.text}`", signature, help, fix
         )
 
-    def _bad_argument(self, span: Span, message: str, signature: Signature, help: str = "") -> None:
+    def _bad_argument(
+        self, span: Span, message: str, signature: Signature, help: str = "", fix: Fix | None = None
+    ) -> None:
         declared = signature.symbol.node.name.span
         self.report(
             calls.ARGUMENTS.at(
@@ -777,6 +897,7 @@ class RecipeChecker:
                 message,
                 labels=(Label(declared, f"`{_header(signature)}`"),),
                 help=help,
+                fix=fix,
             )
         )
 
@@ -794,12 +915,13 @@ class RecipeChecker:
                 arguments.append(ir.CallArgument(parameter.name, parameter.default))
             else:
                 missing.append(parameter.name)
-        if missing:
+        if missing and len(given) == len(node.arguments):  # else one of them has been reported already
             self.report(
                 calls.ARGUMENTS.at(
                     node.span,
                     f"`{node.callee.text}` also needs {listed(missing)}",
                     labels=(Label(signature.symbol.node.name.span, f"`{_header(signature)}`"),),
+                    help=f"add {', '.join(f'`{name} = ...`' for name in missing)}",
                 )
             )
         return tuple(arguments)
@@ -815,6 +937,8 @@ class RecipeChecker:
         fitting = self.elaborator.fitting
         model = fitting(given["model"], scope, ModelType(), "`model`") if "model" in given else None
         chosen = model.expression if model is not None else signature.model
+        if chosen is None and len(given) < len(node.arguments):
+            return None  # what it was meant to be has been reported
         if chosen is None:
             self.report(
                 calls.NO_MODEL.at(

@@ -11,7 +11,7 @@ from recipelang.ir import expressions as ir
 from recipelang.ir.certificate import Linear
 from recipelang.ir.plan import Model, Plan, RoleCall
 from recipelang.ir.reading import calls_of
-from recipelang.ir.sizing import BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS, FINISH_BYTES, HEADING_BYTES
+from recipelang.ir.sizing import BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS, FINISH_BYTES, HEADING_BYTES, PIECE_SLACK
 from recipelang.ir.types import (
     AnswerType,
     ContractType,
@@ -57,6 +57,8 @@ REQUEST = Fields(
 METADATA = Words(Linear(0, 1))
 MAX_TOKENS = 1_000_000
 """Completion tokens of a call, at most, whatever sets them."""
+CHARACTER_BYTES = 8
+"""By which a piece of a text may be longer so that no character and no break is cut, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +333,10 @@ def _apply(expression: ir.ApplyExpression, known: Environment, facts: Facts) -> 
             item=item
         ):
             return item
+        case "shuffled", Items():
+            return Items(xs.low, xs.high, xs.item)
+        case "chunks", _:
+            return _chunks(evaluate(given["text"], known, facts), evaluate(given["n"], known, facts))
         case "sort", Items():
             return Items(xs.low, xs.high, xs.item)
         case "unique", Items():
@@ -350,6 +356,13 @@ def _apply(expression: ir.ApplyExpression, known: Environment, facts: Facts) -> 
             return Words(text.size.times(2)) if isinstance(text, Words) else text
         case _:
             return of_type(expression.type, facts)
+
+
+def _chunks(text: Abstract, n: Abstract) -> Abstract:
+    """Pieces of a text; each has about its share, so that all together are not much more than the text."""
+    low, high = (n.low, n.high) if isinstance(n, Number) else (1, math.inf)
+    size = text.size if isinstance(text, Words) else Linear()
+    return Items(1, high, Words(size.times(PIECE_SLACK / max(1, low)) + Linear(CHARACTER_BYTES)))
 
 
 def _single_task(given: dict[str, ir.Expression], known: Environment, facts: Facts) -> Plans:

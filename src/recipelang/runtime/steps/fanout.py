@@ -79,6 +79,7 @@ class Gathering:
     kept: dict[int, Value] = field(default_factory=dict)
     lost: dict[int, RunFailure | None] = field(default_factory=dict)  # none: dropped by `keep`
     over: bool = False  # nothing more is waited for
+    decided: bool = False  # because `until` holds
     error: Exception | None = None  # what ends the step at once
     group: TaskGroup | None = None
 
@@ -122,8 +123,22 @@ class Gathering:
                 return
         self.kept[index] = value
         recorder.record("kept", place)
-        if policy.quorum is not None and len(self.kept) == self.needed:
+        if self._decided():
+            self.decided = True
+            self._stop()
+        elif policy.quorum is not None and len(self.kept) == self.needed:
             self._reached()
+
+    def _decided(self) -> bool:
+        """Whether `until` holds for what is in: then the rest can change nothing that matters."""
+        until = self.policy.until
+        if until is None or len(self.kept) < self.needed:
+            return False
+        tried = tuple(self.kept[index] for index in sorted(self.kept))
+        verdict = until({**self.frame.values, "tried": tried}, self.path)
+        met = "until_met" if verdict.holds else "until_unmet"
+        self.frame.execution.recorder.record(met, self.path, kept=len(tried), **verdict.seen)
+        return verdict.holds
 
     def _fail(self, index: int, failure: RunFailure) -> None:
         place = f"{self.path}[{index}]"
@@ -164,6 +179,7 @@ class Gathering:
     def _tell_the_rest(self) -> None:
         """Say of each branch that did not come in that it was given up: nothing is dropped in silence."""
         why = "the quorum was there" if self._enough() else "the quorum could not be reached any more"
+        why = "`until` holds" if self.decided else why
         for index in range(len(self.items)):
             if index not in self.kept and index not in self.lost:
                 self.frame.execution.recorder.record("dropped", f"{self.path}[{index}]", why=why)
@@ -189,6 +205,7 @@ class FanningOut:
     parallel: Evaluator | None
     keep: Guard | None
     quorum: Evaluator | None
+    until: Guard | None
     grace: float
     skip: bool  # whether a branch that fails is only left out
 
@@ -215,7 +232,7 @@ def _count(compiled: Evaluator, name: str, frame: Frame, path: str) -> int:
 
 
 def prepare_fanout(step: Fanout, plan: Plan) -> PreparedStep:
-    inside = (names_in_call(step.call) | names_in(step.keep)) - {step.variable, "it"}
+    inside = (names_in_call(step.call) | names_in(step.keep, step.until)) - {step.variable, "it", "tried"}
     return PreparedStep(
         name=step.name,
         kind=step.kind,
@@ -229,6 +246,7 @@ def prepare_fanout(step: Fanout, plan: Plan) -> PreparedStep:
             parallel=compile_optional(step.parallel, plan),
             keep=prepare_guard(step.keep, plan),
             quorum=compile_optional(step.quorum, plan),
+            until=prepare_guard(step.until, plan),
             grace=step.grace,
             skip=step.on_error == "skip",
         ),
