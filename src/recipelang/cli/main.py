@@ -62,7 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"recipelang: {stopping.reason}", file=sys.stderr)
         return stopping.status
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
+        return int(Exit.INPUT_OUTPUT)
+    except OSError as error:
+        print(f"recipelang: {error.filename or 'standard output'}: {(error.strerror or '').lower()}", file=sys.stderr)
+        _abandon_output()
         return int(Exit.INPUT_OUTPUT)
     except Exception as error:  # whatever it is, it is our mistake, and said so
         if os.environ.get("RECIPELANG_DEBUG"):
@@ -106,6 +110,11 @@ def _run(given: list[str]) -> Exit:
     parser.parse_args(given)
     parser.print_help()
     return Exit.USAGE
+
+
+def _abandon_output() -> None:
+    """What is still to be written to standard output has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _take_any_text() -> None:

@@ -235,12 +235,12 @@ class _Run:
         self.seed = seed
         self._request = request
         self._content = content
-        self._store = store
+        self.store = store
 
     async def __call__(self) -> RunResult:
         progress = self.progress
         async with AsyncExitStack() as stack:
-            models = await stack.enter_async_context(local_models(self._store, progress.starting))
+            models = await stack.enter_async_context(local_models(self.store, progress.starting))
             engine = await stack.enter_async_context(Engine(self.plan, endpoints=models, environment=os.environ))
             with progress.shown():
                 return await engine.answer(
@@ -359,6 +359,8 @@ def _weakness(answer: object, running: _Run, is_default: bool) -> str:
     model = LOCAL_MODELS[answer.model.id]
     if not model.weak:
         return ""
-    called = models_of(running.plan, running.entry)
-    more = "; `recipelang models pull strong` gives a cascade something to escalate to" if len(called) == 1 else ""
-    return f"{model.title} is {model.note}: don't rely on what it says{more if is_default else ''}"
+    better = next((other for other in LOCAL_MODELS.values() if not other.weak and not running.store.has(other)), None)
+    more = ""
+    if is_default and better is not None:
+        more = f"; `recipelang models pull {better.name}` gives a cascade something to escalate to"
+    return f"{model.title} is {model.note}: don't rely on what it says{more}"

