@@ -9,11 +9,11 @@ from functools import cached_property
 from recipelang.diagnostics import Diagnostic, Label
 from recipelang.diagnostics.catalogue import boundaries
 from recipelang.diagnostics.catalogue import bounds as codes
-from recipelang.ir.plan import Plan
+from recipelang.ir.plan import Entry, Plan, Recipe
 from recipelang.resources import standard_recipe
 from recipelang.semantics.checking import Checked, check
 from recipelang.semantics.modules import Gatherer, Program
-from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, Source
+from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, Source, Span
 
 
 @dataclass
@@ -71,6 +71,9 @@ class Compilation:
         """Whether every recipe and every exposed name keeps to its budget; reports where one does not."""
         from recipelang.validation.breaches import breaches  # deferred: start-up cost
 
+        self._check_ends(plan, checked)
+        if self.has_errors:
+            return False
         for name, recipe in plan.recipes.items():
             node = checked.recipe_nodes[name]
             if name not in checked.own or node.budget is None or recipe.certificate is None:
@@ -90,6 +93,28 @@ class Compilation:
         self._check_entries(plan, checked)
         self._check_boundaries(plan, checked)
         return not self.has_errors
+
+    def _check_ends(self, plan: Plan, checked: Checked) -> None:
+        """No prompt of the source's own recipes, nor of what it exposes, may grow without an end."""
+        from recipelang.validation.breaches import endless_step  # deferred: start-up cost
+
+        places: list[tuple[Recipe | Entry, Span]] = [
+            (recipe, checked.recipe_nodes[name].name.span)
+            for name, recipe in plan.recipes.items()
+            if name in checked.own
+        ]
+        places += [(entry, checked.entry_places[name]) for name, entry in plan.entries.items()]
+        for bounded, place in places:
+            step = endless_step(bounded.certificate) if bounded.certificate is not None else None
+            if step is not None:
+                self.reported.append(
+                    codes.UNBOUNDED.at(
+                        place,
+                        f"the prompts of `{bounded.name}` have no bound",
+                        label=f"its step `{step}` shows a list that has no greatest length",
+                        help="give the type of the list a bound, such as `text[..8]`, or cut it with `take(xs, n)`",
+                    )
+                )
 
     def _check_entries(self, plan: Plan, checked: Checked) -> None:
         """An exposed recipe knows its models, so that a budget of money can be held against their prices."""

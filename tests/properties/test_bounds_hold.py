@@ -18,6 +18,7 @@ from recipe_programs import programs
 from recipelang.backends.scripted import After, Outcome, ScriptedBackend
 from recipelang.compilation import compile_text
 from recipelang.ir.plan import Plan
+from recipelang.recipetests.virtual_time import VirtualTimeLoop
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import Interpreter
 from recipelang.runtime.ledger import Spend
@@ -25,7 +26,6 @@ from recipelang.runtime.ports import BackendError, FailureKind, ModelCall, Reply
 from recipelang.runtime.prompts import prompt_bound, request_bytes
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Message, Request, TokenLogprob, Usage
-from virtual_time import VirtualTimeLoop
 
 DELAYS = (0.0, 0.0, 0.3, 5.0, 29.0, 89.5, 119.0, 400.0)
 TEXTS = (

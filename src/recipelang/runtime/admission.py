@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recipelang.ir.certificate import Bound
-from recipelang.ir.plan import Budget, Choose, Entry, Let, Plan, RecipeCall, Return, Step
+from recipelang.ir.plan import Budget, Choose, Entry, HostCall, Let, Plan, RecipeCall, Return, Step
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.ledger import ROUNDING, Limits
@@ -55,6 +55,11 @@ def admitted(entry: PreparedEntry, request: Request) -> Limits:
         return Limits() if bound is None else Limits(calls=bound.calls, parallel=bound.parallel)
     if bound is None:
         return Limits()
+    if math.isinf(bound.prompt_tokens.constant):
+        raise RunFailure(
+            RunFailureKind.REQUEST_UNBOUNDED,
+            f"a prompt of `{entry.recipe.name}` shows a list that has no greatest length",
+        )
     size = request_bytes(request)
     tokens = math.ceil(bound.prompt_tokens.at(size)) + bound.completion_tokens
     cost = None if bound.cost is None else bound.cost.at(size)
@@ -98,7 +103,7 @@ def _inside(recipe: str, plan: Plan) -> frozenset[str]:
 
 def _called(step: Step) -> Iterator[str]:
     match step:
-        case Let() | Return():
+        case Let() | Return() | HostCall():
             return
         case Choose(arms=arms):
             yield from (arm.call.recipe for arm in arms if isinstance(arm.call, RecipeCall))

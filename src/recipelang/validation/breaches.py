@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,6 +31,11 @@ class Breach:
         return "a price is missing" if self.unknown_price else f"the worst case is {self.worst}"
 
 
+def endless_step(certificate: Certificate) -> str | None:
+    """The step whose prompt has no bound, as it shows a list that has no greatest length."""
+    return next((step.step for step in certificate.steps if math.isinf(step.bound.prompt_tokens.constant)), None)
+
+
 def breaches(certificate: Certificate, budget: Budget) -> list[Breach]:
     """The dimensions in which the certificate passes the budget, for a request of `budget.request` bytes."""
     found = [_calls(certificate, budget), _tokens(certificate, budget), _cost(certificate, budget)]
@@ -49,7 +55,7 @@ def _calls(certificate: Certificate, budget: Budget) -> Breach | None:
 
 def tokens_of(bound: Bound, request: int) -> int:
     """Prompt and completion tokens for a request of so many bytes."""
-    return round(bound.prompt_tokens.at(request)) + bound.completion_tokens
+    return math.ceil(bound.prompt_tokens.at(request)) + bound.completion_tokens
 
 
 def _tokens(certificate: Certificate, budget: Budget) -> Breach | None:

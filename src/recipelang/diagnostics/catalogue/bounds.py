@@ -43,7 +43,8 @@ RECURSION = Code(
 UNBOUNDED = Code(
     "E0505",
     "no bound",
-    "A list that a step goes through, and the number of its rounds or samples, have a greatest value that the compiler knows.",
+    "A list that a step goes through or a prompt shows, and the number of rounds or samples, have a greatest value that the "
+    "compiler knows.",
     recipe(FAN + " { on_error = skip }", "return first(xs)", parameters="ms: model[]"),
     recipe(FAN + " { on_error = skip }", "return first(xs)", parameters="ms: model[1..8]"),
 )
