@@ -145,10 +145,19 @@ def _schematic(schema: str, text: str) -> Extracted:
     problem = _unusable(value)
     if problem is not None:
         return Extracted(None, problem)
+    try:
+        problem = _unmet(schema, value)
+    except UnicodeEncodeError:
+        problem = "it has characters that no encoding can hold"
+    return Extracted(value, repaired=repaired) if problem is None else Extracted(None, problem)
+
+
+def _unmet(schema: str, value: Json) -> str | None:
+    """The first thing in which a value does not satisfy a schema."""
     for error in schema_validator(schema).iter_errors(value):
         place = "".join(f".{part}" if isinstance(part, str) else f"[{part}]" for part in error.instance_path)
-        return Extracted(None, f"{place.lstrip('.') or 'the whole'}: {_brief(error.message, 300)}")
-    return Extracted(value, repaired=repaired)
+        return f"{place.lstrip('.') or 'the whole'}: {_brief(error.message, 300)}"
+    return None
 
 
 def _strict(text: str) -> Json:
