@@ -138,7 +138,9 @@ async def test_remom_thinks_all_its_rounds_and_repairs_its_synthesis() -> None:
     assert run.spend.completion_tokens == run.bound.completion_tokens
 
     def late(call: ModelCall) -> Outcome:
-        return After(89.9 if call.role.endswith("thinker") else FOR_EVER, f"ANSWER: {'ABCDEFGHIJ'[next(said) % 10]}")
+        if call.role.endswith("thinker"):
+            return After(89.9, f"ANSWER: {'ABCDEFGHIJ'[next(said) % 10]}")
+        return After(59.0 if call.role.endswith("synthesizer") else FOR_EVER, "no form")
 
     slow = await reached(plan, late)
     assert slow.spend.seconds == pytest.approx(slow.bound.seconds, abs=1)
