@@ -38,7 +38,7 @@ from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Answer, Json, Request, encodable
-from recipelang.source import LoadProblem
+from recipelang.source import FileLoader, LoadProblem
 
 LOCAL = "std.local_models"
 
@@ -106,6 +106,9 @@ def _plan(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:
     """The plan of a recipe and what it is used with, and whether its models are the default ones."""
     path = _path(recipe)
     try:
+        for file in (path, *uses):
+            if not file.startswith("std."):
+                FileLoader().load(file)  # one that isn't there is no mistake in a recipe
         compilation = together([path, *uses]) if uses else compile_file(path)
         plan = _library(compilation)
         if plan.models or uses:
