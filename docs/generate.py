@@ -21,17 +21,24 @@ from recipelang.drawing.svg import svg
 from recipelang.ir.document import json_schema
 from recipelang.ir.functions import FUNCTIONS
 from recipelang.ir.plan import Plan
-from recipelang.resources import standard_recipe
+from recipelang.resources import standard_recipe, standard_recipe_names
 
 DOCS = Path(__file__).parent
-STANDARD = ("direct", "confidence", "self_verified", "ratings", "remom", "fusion")
+STANDARD = [name for name in standard_recipe_names() if name != "local_models"]  # which declares models, and no recipe
 LONGEST_SAMPLE = 20
 """Lines of a sample that are shown."""
 PHASES = {
     "E01": "The form of a file", "E02": "Names", "E03": "Types", "E04": "Calls, policies, templates",
     "E05": "Bounds", "E06": "Files, addresses, secrets", "W07": "Warnings", "E08": "Tests", "E09": "Boundaries",
 }  # fmt: skip
-GROUPS = {"size": "Lists", "mean": "Numbers", "lower": "Texts", "matches": "Answers", "cheapest": "Models"}
+GROUPS = {
+    "size": "Lists",
+    "mean": "Numbers",
+    "lower": "Texts",
+    "matches": "Answers",
+    "cheapest": "Models",
+    "single_task": "Plans",
+}
 """The first function of each group of the table."""
 
 
@@ -156,13 +163,16 @@ def plan_of(name: str) -> Plan:
 
 
 def _bounds() -> str:
-    rows = ["| recipe | calls | at once | time | prompt tokens | completion tokens |\n|---|---|---|---|---|---|\n"]
+    rows = [
+        "| recipe | calls | at once | time | request | prompt tokens | completion tokens |\n|---|---|---|---|---|---|---|\n"
+    ]
     for name in STANDARD:
         recipe = plan_of(name).recipes[name]
         assert recipe.certificate is not None
         total, size = recipe.certificate.total, recipe.budget.request
-        figures = (total.calls, total.parallel, f"{total.seconds:g} s", f"{round(total.prompt_tokens.at(size)):,}")
-        rows.append(f"| `{name}` | {' | '.join(map(str, figures))} | {total.completion_tokens:,} |\n")
+        tokens = f"{round(total.prompt_tokens.at(size)):,} | {total.completion_tokens:,}"
+        limits = f"{total.calls} | {total.parallel} | {total.seconds:g} s | {size:,} bytes"
+        rows.append(f"| [`{name}`](#{name}) | {limits} | {tokens} |\n")
     return "".join(rows)
 
 

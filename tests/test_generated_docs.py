@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recipelang.diagnostics.catalogue import all_codes
 from recipelang.ir.functions import FUNCTIONS
+from recipelang.resources import standard_recipe_names
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,3 +25,9 @@ def test_each_code_and_each_function_is_on_its_page() -> None:
     functions = (ROOT / "docs" / "functions.md").read_text(encoding="utf-8")
     assert [code for code in all_codes() if f"### {code}\n" not in errors] == []
     assert [name for name in FUNCTIONS if f"`{name}(" not in functions] == []
+
+
+def test_each_standard_recipe_has_its_section() -> None:
+    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    names = [name for name in standard_recipe_names() if name != "local_models"]
+    assert [name for name in names if f"## {name}\n\n<!-- {name} -->\n" not in page] == []
