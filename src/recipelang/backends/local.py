@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from recipelang.backends.openai import OpenAIBackend
 from recipelang.backends.transport import HttpClient
@@ -19,9 +20,10 @@ class LocalBackend:
     async def complete(self, call: ModelCall) -> Reply:
         return await (await self._reached(call)).complete(call)
 
-    async def stream(self, call: ModelCall) -> AsyncIterator[Delta]:
-        async for delta in (await self._reached(call)).stream(call):
-            yield delta
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
+        async with aclosing((await self._reached(call)).stream(call)) as deltas:
+            async for delta in deltas:
+                yield delta
 
     async def _reached(self, call: ModelCall) -> OpenAIBackend:
         endpoint = await self._endpoints.endpoint(call.model.id)

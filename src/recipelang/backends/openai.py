@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
@@ -32,7 +32,7 @@ class OpenAIBackend:
             async with self._answered(call, stream=False) as response:
                 return reply_of(parsed(await body_of(response)))
 
-    async def stream(self, call: ModelCall) -> AsyncIterator[Delta]:
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
         with self._key_kept():
             async with self._answered(call, stream=True) as response:
                 if "text/event-stream" not in response.headers.get("content-type", "").lower():
@@ -49,7 +49,7 @@ class OpenAIBackend:
                 yield Delta(reply=assembly.reply())
 
     @asynccontextmanager
-    async def _answered(self, call: ModelCall, *, stream: bool) -> AsyncIterator[Response]:
+    async def _answered(self, call: ModelCall, *, stream: bool) -> AsyncGenerator[Response]:
         """The response to a call, once it is 200; raises `BackendError`."""
         for spelling in self._spellings(call.model.id):
             content = json.dumps(_payload(call, stream, spelling)).encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import anyio
@@ -48,9 +48,9 @@ class ScriptedBackend:
             outcome = outcome.outcome
         if isinstance(outcome, BackendError):
             raise replace(outcome)
-        return _reply(call, outcome)
+        return reply_to(call, outcome)
 
-    async def stream(self, call: ModelCall) -> AsyncIterator[Delta]:
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
         reply = await self.complete(call)
         for word in reply.text.split(" "):
             yield Delta(word if word == reply.text else f"{word} ")
@@ -82,7 +82,7 @@ class ScriptedBackend:
         return outcomes[min(place, len(outcomes) - 1)]
 
 
-def _reply(call: ModelCall, outcome: str | Reply) -> Reply:
+def reply_to(call: ModelCall, outcome: str | Reply) -> Reply:
     """A bare text comes with about the usage that a provider would report."""
     if isinstance(outcome, Reply):
         return outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
@@ -12,6 +12,7 @@ from recipelang.backends.opening import open_backends
 from recipelang.hosts.binding import ArgumentProblem, bound_entry
 from recipelang.hosts.recipes import recipes_in
 from recipelang.hosts.requests import request_of
+from recipelang.hosts.streaming import AnswerStream, Listener, streamed
 from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.interpreter import Interpreter, RunResult
 from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal
@@ -119,13 +120,50 @@ class Engine:
         request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
         return await self.answer(entry, request, seed=seed, journal=journal, content=content)
 
+    def stream(
+        self,
+        recipe: str,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        pool: Sequence[str] | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+        max_latency: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+        seed: int = 0,
+        journal: Journal | None = None,
+        content: bool = False,
+    ) -> AbstractAsyncContextManager[AnswerStream]:
+        """The same as `run`, with the answer as it comes: from the moment on that nothing later can change it.
+
+        >>> async def main():
+        ...     async with Engine("team.recipe") as engine, engine.stream("team", "Why is the sky blue?") as answer:
+        ...         async for piece in answer:
+        ...             print(piece, end="")
+        ...         print(answer.result.spend.tokens)
+        """
+        entry = self.entry(recipe, arguments, pool)
+        request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
+        return streamed(
+            lambda listener: self.answer(entry, request, seed=seed, journal=journal, content=content, listener=listener)
+        )
+
     async def answer(
-        self, entry: Entry, request: Request, *, seed: int = 0, journal: Journal | None = None, content: bool = False
+        self,
+        entry: Entry,
+        request: Request,
+        *,
+        seed: int = 0,
+        journal: Journal | None = None,
+        content: bool = False,
+        listener: Listener | None = None,
     ) -> RunResult:
-        """Answer a request by an entry that was bound before; raises `RunFailure`."""
+        """Answer a request by an entry that was bound before; raises `RunFailure`. `listener` hears it as it comes."""
         if self._interpreter is None:
             raise RuntimeError("the engine is not open: use it in an `async with` block")
-        return await self._interpreter.run(entry, request, seed=seed, journal=journal, content=content)
+        return await self._interpreter.run(
+            entry, request, seed=seed, journal=journal, content=content, listener=listener
+        )
 
     def entry(
         self, recipe: str, arguments: Mapping[str, Any] | None = None, pool: Sequence[str] | None = None

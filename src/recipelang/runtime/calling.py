@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
+from recipelang.ir.commitment import demands_nothing
 from recipelang.ir.expressions import Expression
 from recipelang.ir.plan import Contract, Model, Plan, Role, RoleCall
+from recipelang.ir.schema import plan_schema
 from recipelang.ir.sizing import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
-from recipelang.runtime.contracts import extract, parse_record
+from recipelang.runtime.contracts import Parsed, extract, parse_plan, parse_record
 from recipelang.runtime.exchange import Exchange, Messages
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
@@ -19,6 +23,29 @@ from recipelang.runtime.values import Answer, Value
 
 REPAIR_ROLE = "repair"
 """The role of the calls that mend the answer of a `return`, in the trace and for a backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a role returns in JSON: the schema that the model is given, and how its answer is read."""
+
+    schema: str
+    what: str
+    failure: RunFailureKind
+    read: Callable[[str, int], Parsed]
+
+
+def _form(role: Role, arguments: dict[str, Value]) -> Form | None:
+    """The form of a role's answer; none for one that answers in words."""
+    if role.planning is not None:
+        workers = cast(tuple[Model, ...], arguments[role.planning.workers])
+        steps = cast(int, arguments[role.planning.steps])
+        by_name = {model.name: model for model in workers}
+        schema = plan_schema(list(by_name), steps)
+        return Form(schema, "plan", RunFailureKind.PLAN, partial(parse_plan, schema, by_name))
+    if role.schema is not None:
+        return Form(role.schema, "record", RunFailureKind.CONTRACT, partial(parse_record, role.schema))
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +70,15 @@ class PreparedRoleCall:
         execution = frame.execution
         arguments = {name: evaluate(compiled, values, path) for name, compiled in self.arguments}
         contract = self._contract(execution, values, arguments, path)
+        form = _form(self.role, arguments)
         exchange = self._exchange(frame, values, path, deadline, sample)
+        exchange.schema = None if form is None else form.schema
+        if form is None and demands_nothing(contract):
+            exchange.voice = frame.voice
         messages = execution.prompter.messages(self.role, arguments, execution.request, exchange.seed)
         with exchange.in_time():
-            if self.role.schema is not None:
-                return await self._record(exchange, messages, self.role.schema)
+            if form is not None:
+                return await self._record(exchange, messages, form)
             return await self._answer(exchange, messages, contract)
         raise exchange.timed_out()
 
@@ -79,7 +110,7 @@ class PreparedRoleCall:
             min(deadline, execution.timer() + self.patience),
             temperature,
             self.logprobs and model.logprobs,
-            role.schema,
+            None,
             execution.request.tools if role.prompt is None else (),
             sample,
             self.retries,
@@ -95,23 +126,23 @@ class PreparedRoleCall:
             return answer
         return await _mended(exchange, messages, contract, answer, problem)
 
-    async def _record(self, exchange: Exchange, messages: Messages, schema: str) -> Value:
+    async def _record(self, exchange: Exchange, messages: Messages, form: Form) -> Value:
         prompter = exchange.frame.execution.prompter
         reply = await exchange.send(messages)
-        found = parse_record(schema, reply.text, exchange.shown)
+        found = form.read(reply.text, exchange.shown)
         for _ in range(self.role.repair):
             if found.problem is None:
                 break
             _say_repair(exchange, found.problem)
             reply = await exchange.send(prompter.repair(messages, reply.text, found.problem, "", exchange.shown))
-            found = parse_record(schema, reply.text, exchange.shown)
+            found = form.read(reply.text, exchange.shown)
         if found.problem is None:
             if found.repaired:
                 _say_mended(exchange)
             return found.value
         raise RunFailure(
-            RunFailureKind.CONTRACT,
-            f"the answer is not the record that `{self.role.name}` returns: {found.problem}",
+            form.failure,
+            f"the answer is not the {form.what} that `{self.role.name}` returns: {found.problem}",
             step=exchange.path,
             model=exchange.model.name,
             best=exchange.answer(self.role.name, reply, None, valid=False),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from recipelang.ir.patterns import compiled_pattern
-from recipelang.ir.plan import Check, Contract
+from recipelang.ir.plan import Check, Contract, Model
 from recipelang.ir.schema import schema_validator
 from recipelang.runtime.operators import finite
+from recipelang.runtime.planning import read_plan
 from recipelang.runtime.values import Json, Value, encodable, from_json
 
 LONGEST_TEXT = 1_000_000
@@ -65,6 +67,15 @@ def parse_record(schema: str, text: str, limit: int) -> Parsed:
         return Parsed(None, f"the answer is longer than {LONGEST_TEXT} characters")
     found = _schematic(schema, text)
     return Parsed(None if found.problem else from_json(found.value, limit), found.problem, found.repaired)
+
+
+def parse_plan(schema: str, workers: Mapping[str, Model], text: str, limit: int) -> Parsed:
+    """The plan in an answer, in the form of `schema`, whose tasks these workers do."""
+    found = _schematic(schema, text)
+    if found.problem is not None:
+        return Parsed(None, found.problem)
+    planned = read_plan(found.value, workers, limit)
+    return Parsed(planned.plan, planned.problem)
 
 
 def _found(contract: Contract, text: str) -> tuple[str | None, str | None]:

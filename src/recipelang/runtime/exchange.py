@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import anyio
@@ -12,10 +13,11 @@ from recipelang.ir.sizing import BYTES_PER_TOKEN, MAX_RETRY_DELAY
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame
 from recipelang.runtime.ledger import Refused, Reservation
-from recipelang.runtime.ports import BackendError, ModelCall, Reply
+from recipelang.runtime.ports import Backend, BackendError, FailureKind, ModelCall, Reply
 from recipelang.runtime.prompts import prompt_bound
 from recipelang.runtime.trace import messages_as_json
 from recipelang.runtime.values import Answer, Json, Message, Usage
+from recipelang.runtime.voice import Voice
 
 FIRST_RETRY_DELAY = 0.5
 """Seconds before the first retry at most; doubled for each further one, up to `MAX_RETRY_DELAY`."""
@@ -40,6 +42,7 @@ class Exchange:
     tools: tuple[Json, ...] = ()
     sample: int = 0
     retries: int = 0
+    voice: Voice | None = None  # where the answer is spoken as it comes
     scope: anyio.CancelScope | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -114,7 +117,8 @@ class Exchange:
         )
         began = execution.clock.now()
         try:
-            reply = await execution.backends[call.model.backend].complete(call)
+            backend = execution.backends[call.model.backend]
+            reply = await (backend.complete(call) if self.voice is None else self._spoken(backend, call, self.voice))
         except BackendError as error:
             self._failed(reservation, error)
             raise
@@ -127,7 +131,24 @@ class Exchange:
         self._replied(reservation, reply, execution.clock.now() - began)
         return reply
 
+    async def _spoken(self, backend: Backend, call: ModelCall, voice: Voice) -> Reply:
+        """The reply, of which each piece is handed on as it comes."""
+        async with aclosing(backend.stream(call)) as pieces:
+            async for piece in pieces:
+                if piece.text:
+                    if not voice.spoke:
+                        self.frame.execution.recorder.record("committed", self.path, model=self.model.name)
+                    await voice.say(piece.text)
+                if piece.reply is not None:
+                    return piece.reply
+        raise BackendError(FailureKind.GARBAGE, "the stream ended before the answer did", may_pass=True)
+
     def _reserve(self, call: ModelCall) -> Reservation:
+        boundary = self.frame.execution.withheld.get(call.model.name)
+        if boundary is not None:
+            raise self._refused(
+                RunFailureKind.BOUNDARY, f"not called: the boundary `{boundary}` keeps the request from this model"
+            )
         try:
             return self.frame.account.reserve(
                 call.model, prompt_bound(call.messages, call.tools, call.schema), call.max_tokens
@@ -209,7 +230,7 @@ class Exchange:
     async def _wait_to_retry(self, error: BackendError, attempt: int) -> None:
         """Back off, or raise where another attempt is not allowed, would change nothing or would come too late."""
         failure = RunFailure(RunFailureKind.BACKEND, error.message, step=self.path, model=self.model.name)
-        if attempt >= self.retries or not error.may_pass:
+        if attempt >= self.retries or not error.may_pass or self.frame.is_committed:
             raise failure from error
         delay = self._delay(error, attempt)
         execution = self.frame.execution

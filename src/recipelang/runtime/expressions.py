@@ -13,6 +13,7 @@ from recipelang.ir.expressions import (
     ApplyArgument,
     ApplyExpression,
     BinaryExpression,
+    BoundaryReference,
     ComprehensionExpression,
     ConditionalExpression,
     Constant,
@@ -80,6 +81,8 @@ class _Compiler:
                 return _constant(_found(self._plan.models, name, "model"))
             case ContractReference(name):
                 return _constant(_found(self._plan.contracts, name, "contract"))
+            case BoundaryReference(name):
+                return self.compiled(_found(self._plan.boundaries, name, "boundary").when)
             case ListExpression(items):
                 return _list([self.compiled(item) for item in items])
             case RecordExpression(fields):

@@ -22,6 +22,9 @@ class RunFailureKind(StrEnum):
     QUORUM = "quorum"  # too few branches of a fan-out came in
     NOT_ACCEPTED = "not_accepted"  # no item of a cascade was accepted
     NO_ARM = "no_arm"  # no arm of a choice applied
+    PLAN = "plan"  # a plan can't be carried out: a circle, a worker that is not allowed, too many tasks
+    HOST = "host"  # a function of the host failed, took too long, or gave what it does not promise
+    BOUNDARY = "boundary"  # a call was refused before it was sent: a boundary keeps the request from the model
     FAILED = "failed"  # the author's own `fail("why")`, or an expression that has nothing to give
     REQUEST_TOO_LARGE = "request_too_large"  # the worst case for this request does not fit into the budget
     REQUEST_UNBOUNDED = "request_unbounded"  # the request has parts whose tokens can't be bounded
@@ -52,6 +55,7 @@ class RunFailure(Exception):
         self.model = model
         self.best = best
         self.causes = causes
+        self.is_committed = False  # whether a part of the answer had been sent on already
         self.trace: Trace | None = None
         self.spend: Spend | None = None
 

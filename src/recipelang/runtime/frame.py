@@ -11,10 +11,11 @@ from recipelang.ir.plan import Plan
 from recipelang.runtime.expressions import Environment, Evaluator, StepFailed
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.ledger import Account
-from recipelang.runtime.ports import Backend, Clock
+from recipelang.runtime.ports import Backend, Clock, HostFunction
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.trace import Recorder
 from recipelang.runtime.values import Request, Value
+from recipelang.runtime.voice import Voice
 
 
 class RunsRecipe(Protocol):
@@ -27,6 +28,7 @@ class RunsRecipe(Protocol):
         path: str,
         deadline: float,
         account: Account,
+        voice: Voice | None = None,
     ) -> Value: ...
 
 
@@ -43,6 +45,8 @@ class Execution:
     backends: Mapping[str, Backend]
     prompter: Prompter
     recipes: Mapping[str, RunsRecipe]
+    functions: Mapping[str, HostFunction]
+    withheld: Mapping[str, str]  # the models that may not see the request, with the boundary that says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,12 @@ class Frame:
     path: str  # what stands before the name of a step: empty, or `evidence[1].`
     deadline: float
     account: Account
+    voice: Voice | None = None  # where the step's answer is the run's: it may be spoken as it comes
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether a part of the answer has been sent, so that nothing else can take its place."""
+        return self.voice is not None and self.voice.spoke
 
 
 def evaluate(compiled: Evaluator, values: Environment, path: str) -> Value:

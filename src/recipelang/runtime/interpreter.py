@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.admission import PreparedEntry, admitted, prepare_entry
+from recipelang.runtime.boundaries import prepare_boundaries, withheld
 from recipelang.runtime.clock import LoopClock, loop_timer
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.frame import Execution, evaluate
 from recipelang.runtime.ledger import Account, Limits, Spend
-from recipelang.runtime.ports import Backend, Clock, Journal
+from recipelang.runtime.ports import Backend, Clock, HostFunction, Journal
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.scheduling import prepare_recipe
 from recipelang.runtime.trace import Recorder, Trace
 from recipelang.runtime.values import Answer, Json, Request, Value, to_json
+from recipelang.runtime.voice import Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,25 @@ class Interpreter:
     """Runs the entries of one plan, any number at a time, on asyncio or trio.
 
     `backends` are by the names that the plan gives them. The clock stamps the trace; deadlines go by the event loop.
-    Raises `ValueError` for a plan that can't run: steps that wait for each other, a backend that is not there.
+    `functions` are those that the plan's recipes `call`, by the names that the plan gives them. Raises `ValueError` for a
+    plan that can't run: steps that wait for each other, a backend or a function that is not there.
     """
 
-    def __init__(self, plan: Plan, backends: Mapping[str, Backend], *, clock: Clock | None = None) -> None:
-        missing = sorted({model.backend for model in plan.models.values()} - set(backends))
-        if missing:
-            raise ValueError(f"no backend was given for {', '.join(f'`{name}`' for name in missing)}")
+    def __init__(
+        self,
+        plan: Plan,
+        backends: Mapping[str, Backend],
+        functions: Mapping[str, HostFunction] | None = None,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        functions = functions or {}
+        _must_be_given("backend", {model.backend for model in plan.models.values()} - set(backends))
+        _must_be_given("function", set(plan.externs) - set(functions))
         self._plan = plan
         self._backends = dict(backends)
+        self._functions = dict(functions)
+        self._boundaries = prepare_boundaries(plan)
         self._clock = clock
         self._prompter = Prompter(plan)
         self._recipes = {name: prepare_recipe(recipe, plan) for name, recipe in plan.recipes.items()}
@@ -74,12 +86,15 @@ class Interpreter:
         seed: int = 0,
         journal: Journal | None = None,
         content: bool = False,
+        listener: Callable[[str], Awaitable[None]] | None = None,
     ) -> RunResult:
         """Answer a request; raises `RunFailure` with its trace, and `LookupError` where the plan has no such entry.
 
         An entry is one of the plan's, by its name, or one that was bound to a recipe of the plan since. The same `seed`
         gives the same orders, jitters and seeds for the models. `journal` is told each event as it happens; `content`
-        puts what was said into the trace as well. An exception of a backend that is no `BackendError` is a bug and ends
+        puts what was said into the trace as well. `listener` hears the answer, piece by piece from the moment on that
+        nothing later can change it, or else as a whole in the end; after its first piece no fallback can help, and a
+        failure says so by `is_committed`. An exception of a backend that is no `BackendError` is a bug and ends
         the run as it is, with a note that names the step and the model.
         """
         prepared = self._found(entry)
@@ -87,15 +102,27 @@ class Interpreter:
         clock = self._clock or LoopClock(timer)
         recorder = Recorder(clock, journal, content)
         execution = Execution(
-            self._plan, request, seed, clock, timer, recorder, self._backends, self._prompter, self._recipes
+            self._plan,
+            request,
+            seed,
+            clock,
+            timer,
+            recorder,
+            self._backends,
+            self._prompter,
+            self._recipes,
+            self._functions,
+            withheld(self._boundaries, self._plan, request),
         )
         name = entry if isinstance(entry, str) else entry.name
         recorder.record("run_start", "", entry=name, recipe=prepared.recipe.name, seed=seed)
         account = Account("the bound of the run", Limits())
+        voice = None if listener is None else Voice(listener)
         try:
             account = Account(account.name, admitted(prepared, request))
-            answer = await _answer(prepared, execution, account)
+            answer = await _answer(prepared, execution, account, voice)
         except RunFailure as failure:
+            failure.is_committed = voice is not None and voice.spoke
             failure.spend = _end(recorder, account, "failed", failure=failure.kind.value, why=str(failure))
             failure.trace = recorder.trace(name, seed)
             raise
@@ -106,14 +133,22 @@ class Interpreter:
             _end(recorder, account, "cancelled")
             raise
         spend = _end(recorder, account, "ok")
-        return RunResult(answer, recorder.trace(name, seed), spend)
+        result = RunResult(answer, recorder.trace(name, seed), spend)
+        if voice is not None and not voice.spoke and result.text:
+            await voice.say(result.text)
+        return result
 
 
-async def _answer(prepared: PreparedEntry, execution: Execution, account: Account) -> Value:
+def _must_be_given(what: str, missing: set[str]) -> None:
+    if missing:
+        raise ValueError(f"no {what} was given for {', '.join(f'`{name}`' for name in sorted(missing))}")
+
+
+async def _answer(prepared: PreparedEntry, execution: Execution, account: Account, voice: Voice | None) -> Value:
     values: dict[str, Value] = {"request": execution.request}
     for name, compiled in prepared.arguments:
         values[name] = evaluate(compiled, values, "")
-    return await prepared.recipe(execution, values, "", math.inf, account)
+    return await prepared.recipe(execution, values, "", math.inf, account, voice)
 
 
 def _end(recorder: Recorder, account: Account, status: str, **how: Json) -> Spend:

@@ -184,6 +184,16 @@ class Account:
         self.totals.add(usage, cost, wasted)
         return cost
 
+    def charge(self, cost: float) -> None:
+        """Book what a function of the host costs, in dollars; raises `Refused` where an account can't hold it."""
+        for account in self.lineage:
+            if account.limits.cost is not None and account.cost + cost > account.limits.cost + ROUNDING:
+                left = max(account.limits.cost - account.cost, 0.0)
+                raise Refused(f"the call costs ${cost:.6f}, and ${left:.6f} is left of {account.name}")
+        for account in self.lineage:
+            account.cost += cost
+        self.totals.cost += cost
+
     def admit(self, model: Model, tokens: int, cost: float) -> None:
         limits = self.limits
         if limits.calls is not None and self.calls >= limits.calls:

@@ -18,6 +18,8 @@ from recipelang.runtime.values import (
     RecordValue,
     Request,
     Said,
+    Task,
+    TaskPlan,
     Usage,
     Value,
     byte_length,
@@ -36,6 +38,8 @@ class Members:
             Answer: _answer_readers(plan),
             Model: _MODEL,
             Request: _REQUEST,
+            Task: _TASK,
+            TaskPlan: _PLAN,
             Usage: _USAGE,
             Price: _PRICE,
         }
@@ -119,6 +123,16 @@ _MODEL: dict[str, Reader] = {
     "rating": lambda model: model.rating,
     "context": lambda model: model.context,
     "price": lambda model: model.price,
+}
+_TASK: dict[str, Reader] = {
+    "name": lambda task: task.name,
+    "instruction": lambda task: task.instruction,
+    "model": lambda task: task.model,
+    "results": lambda task: task.results,
+}
+_PLAN: dict[str, Reader] = {
+    "steps": lambda plan: len(plan.tasks),
+    "text": lambda plan: plan.text if plan.limit is None else Said.of(plan.text, plan.limit),
 }
 _PRICE: dict[str, Reader] = {"input": lambda price: price.input, "output": lambda price: price.output}
 _USAGE: dict[str, Reader] = {

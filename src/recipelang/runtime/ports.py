@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -82,7 +82,7 @@ class Backend(Protocol):
         """The whole reply; raises `BackendError`."""
         ...
 
-    def stream(self, call: ModelCall) -> AsyncIterator[Delta]:
+    def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
         """The reply in pieces as they come; raises `BackendError`."""
         ...
 
@@ -103,6 +103,14 @@ class Endpoints(Protocol):
         ...
 
 
+class HostFunction(Protocol):
+    """A function of the host that a recipe calls by name, with plain data: texts, numbers, bools, lists, dicts."""
+
+    async def __call__(self, **arguments: Json) -> Json:
+        """What the function gives; whatever it raises is the failure of the step that called it."""
+        ...
+
+
 class Clock(Protocol):
     """Seconds on a clock that only goes forward; the event loop's own by default, so that tests can own it."""
 
@@ -120,6 +128,10 @@ class Event:
 
 
 class Journal(Protocol):
-    """Someone who watches a run as it goes: a progress display, a file."""
+    """Someone who watches a run as it goes: a progress display, a file.
+
+    It is told each event before the run goes on, and so should be quick. One that raises an exception hears no more of
+    the run, which goes on; the trace has a `journal_failed` with the reason.
+    """
 
     def record(self, event: Event) -> None: ...

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from recipelang.ir.plan import Plan, Role
+from recipelang.ir.plan import Model, Plan, Role
 from recipelang.ir.sizing import CALL_TOKENS, MESSAGE_TOKENS, REPAIR_BYTES
 from recipelang.ir.template import Section, Slot, Template, Words
 from recipelang.runtime.members import Members, shown_bytes, text_of
@@ -21,6 +21,7 @@ from recipelang.runtime.values import (
     RecordValue,
     Request,
     Said,
+    TaskPlan,
     Value,
     byte_length,
     encodable,
@@ -122,6 +123,10 @@ class _Page:
                 return self._fields(fields)
             case RecordValue(limit=limit):
                 return [_Quotation(_cut(_compact(to_json(value)), cast(int, limit)))]
+            case TaskPlan(text=text, limit=limit):
+                return [_Quotation(text if limit is None else _cut(text, limit))]
+            case Model(name=name):
+                return [name]
             case None:
                 return [NOTHING]
             case _:

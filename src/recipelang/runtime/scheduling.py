@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 import anyio
 from anyio.abc import TaskGroup
 
-from recipelang.ir.plan import Budget, Plan, Recipe
+from recipelang.ir.commitment import demands_nothing, speaking_step
+from recipelang.ir.plan import Budget, Contract, Plan, Recipe, Return
+from recipelang.runtime.expressions import Evaluator
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.frame import Execution, Frame, evaluate
 from recipelang.runtime.ledger import Account, Limits
-from recipelang.runtime.steps.prepared import PreparedStep
+from recipelang.runtime.steps.prepared import PreparedStep, compile_optional
 from recipelang.runtime.steps.preparing import prepare_step
 from recipelang.runtime.values import Value
+from recipelang.runtime.voice import Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +30,25 @@ class PreparedRecipe:
     waits_for: tuple[int, ...]  # of how many steps each reads the value
     readers: tuple[tuple[int, ...], ...]  # the steps that read each
     answer: int  # the `return`
+    speaker: int | None  # the step whose answer `return` hands on as it is
+    contract: Evaluator | None  # what `return` holds the answer to
     limits: Limits
     time: float | None  # seconds
 
     async def __call__(
-        self, execution: Execution, arguments: dict[str, Value], path: str, deadline: float, account: Account
+        self,
+        execution: Execution,
+        arguments: dict[str, Value],
+        path: str,
+        deadline: float,
+        account: Account,
+        voice: Voice | None = None,
     ) -> Value:
         if self.time is not None:
             deadline = min(deadline, execution.timer() + self.time)
         values = {**arguments, "request": execution.request}
         frame = Frame(execution, values, path, deadline, account.open(f"the budget of `{self.name}`", self.limits))
-        return await Progress(self, frame, list(self.waits_for)).run()
+        return await Progress(self, frame, list(self.waits_for), voice).run()
 
 
 @dataclass(slots=True)
@@ -46,6 +58,7 @@ class Progress:
     recipe: PreparedRecipe
     frame: Frame
     waiting: list[int]
+    voice: Voice | None = None
     done: bool = False
     value: Value = None
     error: Exception | None = None
@@ -83,12 +96,20 @@ class Progress:
     async def _finish(self, place: int) -> list[int]:
         """Run one step; gives those that are ready now. With `return` all is done, and what still runs is not needed."""
         step = self.recipe.steps[place]
-        value = await execute(step, self.frame)
+        value = await execute(step, self._speaking() if place == self.recipe.speaker else self.frame)
         if place == self.recipe.answer:
             self.value, self.done = value, True
             return []
         self.frame.values[step.name] = value
         return self._released(place)
+
+    def _speaking(self) -> Frame:
+        """The frame of the step that speaks: with a voice, where `return` demands nothing more of what it says."""
+        if self.voice is None:
+            return self.frame
+        contract = self.recipe.contract
+        demanded = None if contract is None else cast(Contract, evaluate(contract, self.frame.values, self.frame.path))
+        return replace(self.frame, voice=self.voice) if demands_nothing(demanded) else self.frame
 
     def _released(self, place: int) -> list[int]:
         ready = []
@@ -132,7 +153,7 @@ async def execute(step: PreparedStep, frame: Frame) -> Value:
 def _stand_in(step: PreparedStep, frame: Frame, path: str, known: dict[str, Value], failure: RunFailure) -> Value:
     """What a failed step gives all the same: its fallback, or none where it is optional."""
     recorder = frame.execution.recorder
-    if step.fallback is not None:
+    if step.fallback is not None and not frame.is_committed:
         recorder.record("fallback_taken", path, failure=failure.kind.value, why=str(failure))
         try:
             value = step.fallback({**frame.values, **known}, path)
@@ -142,7 +163,7 @@ def _stand_in(step: PreparedStep, frame: Frame, path: str, known: dict[str, Valu
         else:
             recorder.record("step_end", path, status="fallback")
             return value
-    if step.optional:
+    if step.optional and not frame.is_committed:
         recorder.record("step_end", path, status="none", why=str(failure))
         return None
     recorder.record("step_end", path, status="failed", failure=failure.kind.value, why=str(failure))
@@ -166,6 +187,8 @@ def prepare_recipe(recipe: Recipe, plan: Plan) -> PreparedRecipe:
         tuple(len(needed) for needed in needs),
         readers,
         places["return"],
+        places.get(speaking_step(recipe) or ""),
+        compile_optional(next(step.contract for step in recipe.steps if isinstance(step, Return)), plan),
         limits_of(recipe.budget),
         recipe.budget.time,
     )

@@ -104,6 +104,33 @@ class RecordValue:
     limit: int | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task of a plan. `results` are the answers to the tasks that it needs, in the order in which it names them."""
+
+    name: str
+    instruction: str
+    model: Model
+    needs: tuple[str, ...] = ()
+    results: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """Tasks in an order in which each comes after those that it needs; prompts show at most `limit` bytes of it."""
+
+    tasks: tuple[Task, ...]
+    limit: int | None = field(default=None, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The plan as a person would write it down."""
+        return "\n".join(
+            f"{task.name} ({task.model.name}{', after ' + ', '.join(task.needs) if task.needs else ''}): {task.instruction}"
+            for task in self.tasks
+        )
+
+
 Value = (
     bool
     | int
@@ -115,6 +142,8 @@ Value = (
     | Request
     | Answer
     | RecordValue
+    | Task
+    | TaskPlan
     | Usage
     | Price
     | Mapping[str, str]  # `request.metadata`, which is only read by key
@@ -164,7 +193,7 @@ def to_json(value: Value) -> Json:
             return [to_json(item) for item in value]
         case RecordValue(fields) | (Mapping() as fields):
             return {name: to_json(item) for name, item in fields.items()}
-        case Answer(text=text):
+        case Answer(text=text) | TaskPlan(text=text) | Task(instruction=text):
             return text
         case Model(name=name) | Contract(name=name):
             return name

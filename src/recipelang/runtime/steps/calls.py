@@ -31,7 +31,9 @@ class PreparedRecipeCall:
     ) -> Value:
         execution = frame.execution
         arguments = {name: evaluate(compiled, values, path) for name, compiled in self.arguments}
-        return await execution.recipes[self.recipe](execution, arguments, f"{path}.", deadline, frame.account)
+        return await execution.recipes[self.recipe](
+            execution, arguments, f"{path}.", deadline, frame.account, frame.voice
+        )
 
 
 def prepare_recipe_call(call: RecipeCall, plan: Plan) -> PreparedRecipeCall:
