@@ -35,8 +35,9 @@ def sha256(data: bytes) -> str:
 class PackageIndex:
     """What the index has, by the name of the package; `fetched` are the wheels that were asked for."""
 
-    def __init__(self, wheels: Mapping[str, bytes]) -> None:
+    def __init__(self, wheels: Mapping[str, bytes], version: str = "1.0") -> None:
         self.wheels = dict(wheels)
+        self.version = version
         self.fetched: list[str] = []
 
     def __call__(self, request: Received) -> Answer:
@@ -44,7 +45,7 @@ class PackageIndex:
         package = name if kind == "simple" else name.partition("-")[0].replace("_", "-")
         if package not in self.wheels:
             return http(404, b"", type="text/html")
-        file = f"{package.replace('-', '_')}-1.0-py3-none-any.whl"
+        file = f"{package.replace('-', '_')}-{self.version}-py3-none-any.whl"
         if kind == "simple":
             return http(200, f'<!DOCTYPE html><a href="/files/{file}">{file}</a>'.encode(), type="text/html")
         self.fetched.append(package)
