@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +48,7 @@ def bound_entry(plan: Plan, name: str, arguments: Mapping[str, Any], pool: Seque
     default takes models from the `pool`: a list takes all of them, a single one the strongest where the recipe takes a
     list as well (a judge, a writer), and the first where it does not.
     """
-    recipe = find(plan.recipes, name, "recipe")
+    recipe = find(plan.recipes, name, "recipe", also=plan.entries)
     known = {parameter.name: parameter for parameter in recipe.parameters}
     for given in arguments:
         if given not in known:
@@ -61,8 +61,11 @@ def bound_entry(plan: Plan, name: str, arguments: Mapping[str, Any], pool: Seque
     return replace(entry, certificate=Prover(plan).exposed(entry))
 
 
-def find(declared: Mapping[str, Any], name: str, kind: str) -> Any:  # Any: a declaration of that kind
-    """The declaration of a name, with or without that of its module before it; raises `ArgumentProblem`."""
+def find(declared: Mapping[str, Any], name: str, kind: str, *, also: Iterable[str] = ()) -> Any:
+    """The declaration (Any: of that kind) of a name, with or without that of its module before it.
+
+    Raises `ArgumentProblem`, which suggests a name that is near; `also` are names that may have been meant as well.
+    """
     if name in declared:
         return declared[name]
     ends = [qualified for qualified in declared if qualified.endswith(f".{name}")]
@@ -70,7 +73,7 @@ def find(declared: Mapping[str, Any], name: str, kind: str) -> Any:  # Any: a de
         return declared[ends[0]]
     if ends:
         raise ArgumentProblem(f"`{name}` may be {_listed(ends)}: say which")
-    raise ArgumentProblem(f"there is no {kind} `{name}`{_hint(name, declared)}")
+    raise ArgumentProblem(f"there is no {kind} `{name}`{_hint(name, [*also, *declared])}")
 
 
 def _filled(
@@ -160,11 +163,12 @@ def _fits(value: Any, type: Type) -> bool:
             return False
 
 
-def _hint(name: str, known: Mapping[str, Any]) -> str:
+def _hint(name: str, known: Iterable[str]) -> str:
     near = nearest(name, known)
     if near is not None:
         return f": did you mean `{near}`?"
-    return f"; there are {_listed(list(known))}" if known else ""
+    names = _listed(list(known))
+    return f"; there are {names}" if names else ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from recipelang.backends.opening import open_backends
-from recipelang.hosts.binding import ArgumentProblem, bound_entry
+from recipelang.hosts.binding import ArgumentProblem, bound_entry, find
 from recipelang.hosts.recipes import recipes_in
 from recipelang.hosts.requests import request_of
 from recipelang.hosts.streaming import AnswerStream, Listener, streamed
@@ -177,7 +177,7 @@ class Engine:
 
     async def _opened(self, stack: AsyncExitStack) -> dict[str, Backend]:
         if self._given is not None:
-            return dict(self._given)
+            return {find(self.plan.backends, name, "backend").name: its for name, its in self._given.items()}
         endpoints = self._endpoints
         if endpoints is None and any(backend.protocol == "local" for backend in self.plan.backends.values()):
             from recipelang.hosts.local import opened_models  # deferred: start-up cost
