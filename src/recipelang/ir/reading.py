@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 
 from recipelang.ir.expressions import (
     BoundaryReference,
@@ -127,8 +128,15 @@ def nodes_in(node: object) -> Iterator[object]:
     waiting = [node]
     while waiting:
         at = waiting.pop()
+        names = _fields_of(type(at))
         if isinstance(at, tuple):
             waiting += at
-        elif is_dataclass(at):
+        elif names is not None:
             yield at
-            waiting += [getattr(at, field.name) for field in fields(at)]
+            waiting += [getattr(at, name) for name in names]
+
+
+@cache
+def _fields_of(kind: type) -> tuple[str, ...] | None:
+    """The names of a node's fields; none for what is no node. Asked once a kind: a plan has few kinds and many nodes."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
