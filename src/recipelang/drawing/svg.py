@@ -1,16 +1,15 @@
-"""A recipe's graph as SVG, laid out in layers by the longest path; no external program is needed."""
+"""A recipe's graph as SVG, readable on a light and on a dark page; no external program is needed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
-from recipelang.drawing.graph import Graph, Node
+from recipelang.drawing.graph import COLORS, Graph, Node
+from recipelang.drawing.layout import laid_out
 
-CHARACTER, LINE, PADDING, GAP_X, GAP_Y, MARGIN = 7.4, 18, 14, 36, 54, 24
-_COLORS = {
-    "ask": "#3b82f6", "fanout": "#8b5cf6", "cascade": "#f59e0b", "repeat": "#ec4899",
-    "choose": "#14b8a6", "run": "#6366f1", "let": "#94a3b8", "return": "#22c55e",
-}  # fmt: skip
+CHARACTER, LINE, PADDING, MARGIN = 7.9, 18, 14, 24
+"""Pixels: a character of a monospaced face of 13, a line of text, the space around text and around all."""
 _ARROW = (
     '<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
     '<path d="M0,0 L8,4 L0,8" style="fill:#9ca3af;stroke:none"/></marker></defs>'
@@ -23,63 +22,51 @@ _STYLE = (
 
 
 def svg(graph: Graph) -> str:
-    layers = _layers(graph)
     sizes = {node.name: _size(node) for node in graph.nodes}
-    width = max(sum(sizes[n][0] for n in layer) + GAP_X * (len(layer) - 1) for layer in layers) + 2 * MARGIN
-    places: dict[str, tuple[float, float]] = {}
-    y = float(MARGIN)
-    for layer in layers:
-        x = (width - sum(sizes[n][0] for n in layer) - GAP_X * (len(layer) - 1)) / 2
-        for name in layer:
-            places[name] = (x, y)
-            x += sizes[name][0] + GAP_X
-        y += max(sizes[name][1] for name in layer) + GAP_Y
-    height = y - GAP_Y + MARGIN
+    layout = laid_out(sizes, graph.edges)
+    width, height = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN
+    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="{-MARGIN} {-MARGIN} {width:.0f} {height:.0f}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
-        f"<title>{escape(graph.title)}</title><style>{_STYLE}</style>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
+        f"<title>{_escaped(graph.title)}</title><style>{_STYLE}</style>",
         _ARROW,
     ]
-    parts += [_edge(places[a], sizes[a], places[b], sizes[b]) for a, b in graph.edges]
-    parts += [_box(node, places[node.name], sizes[node.name]) for node in graph.nodes]
+    parts += [_line(layout.lines[edge]) for edge in graph.edges]
+    parts += [_box(node, layout.corners[node.name], sizes[node.name]) for node in graph.nodes]
     return "\n".join([*parts, "</svg>"]) + "\n"
-
-
-def _layers(graph: Graph) -> list[list[str]]:
-    """The names by how many steps come before, the longest way round."""
-    depth = {node.name: 0 for node in graph.nodes}
-    for _ in graph.nodes:
-        for before, after in graph.edges:
-            depth[after] = max(depth[after], depth[before] + 1)
-    layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=0) + 1)]
-    for node in graph.nodes:
-        layers[depth[node.name]].append(node.name)
-    return layers
 
 
 def _size(node: Node) -> tuple[float, float]:
     longest = max(len(line) for line in node.lines)
-    return longest * CHARACTER + 2 * PADDING + 8, len(node.lines) * LINE + 2 * PADDING - 4
+    return longest * CHARACTER + 2 * PADDING, len(node.lines) * LINE + 2 * PADDING - 4
 
 
-def _edge(
-    start: tuple[float, float], size: tuple[float, float], end: tuple[float, float], end_size: tuple[float, float]
-) -> str:
-    x1, y1 = start[0] + size[0] / 2, start[1] + size[1]
-    x2, y2 = end[0] + end_size[0] / 2, end[1] - 2
-    bend = (y2 - y1) / 2
-    return f'<path d="M{x1:.1f},{y1:.1f} C{x1:.1f},{y1 + bend:.1f} {x2:.1f},{y2 - bend:.1f} {x2:.1f},{y2:.1f}" marker-end="url(#a)"/>'
+def _line(points: Sequence[tuple[float, float]]) -> str:
+    """Straight past the boxes of a layer, curved from layer to layer; a little short of the box, for the arrow's head."""
+    (x, y), *rest = [*points[:-1], (points[-1][0], points[-1][1] - 2)]
+    drawn = [f"M{x:.1f},{y:.1f}"]
+    for at, (to_x, to_y) in enumerate(rest):
+        bend = (to_y - y) / 2
+        curve = f"C{x:.1f},{y + bend:.1f} {to_x:.1f},{to_y - bend:.1f} {to_x:.1f},{to_y:.1f}"
+        drawn.append(curve if at % 2 else f"L{to_x:.1f},{to_y:.1f}")
+        x, y = to_x, to_y
+    return f'<path d="{" ".join(drawn)}" marker-end="url(#a)"/>'
 
 
 def _box(node: Node, place: tuple[float, float], size: tuple[float, float]) -> str:
     x, y = place
-    color = _COLORS[node.kind]
+    color = COLORS[node.kind]
     parts = [
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}" rx="8" style="stroke:{color}"/>'
     ]
     for number, line in enumerate(node.lines):
         kind = "t" if number == 0 else "d"
         parts.append(
-            f'<text class="{kind}" x="{x + PADDING:.1f}" y="{y + PADDING + 10 + number * LINE:.1f}">{escape(line)}</text>'
+            f'<text class="{kind}" x="{x + PADDING:.1f}" y="{y + PADDING + 10 + number * LINE:.1f}">{_escaped(line)}</text>'
         )
     return "".join(parts)
+
+
+def _escaped(text: str) -> str:
+    """Text that XML can hold: without the controls that it can't."""
+    return escape("".join(character if character.isprintable() else "\ufffd" for character in text))
