@@ -130,6 +130,6 @@ def nodes_in(node: Any) -> Iterator[object]:  # Any: a node, or what a field of 
         at = waiting.pop()
         if isinstance(at, tuple):
             waiting += at
-        elif is_dataclass(at):
+        elif is_dataclass(type(at)):
             yield at
             waiting += [getattr(at, name) for name in at.__match_args__]  # all fields, and quicker than to ask for them
