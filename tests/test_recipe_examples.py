@@ -16,51 +16,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from page_fences import FENCES, ROOT, Fence, agrees, files_up_to
 from recipelang import compile_text
 from recipelang.formatting.proving import formatted
 from recipelang.source import Source
 
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 WRITTEN = ("errors.md",)  # shows what a person might write, by `docs/generate.py`
-CODE = re.compile(r"[EW]\d{4}")
-
-
-@dataclass(frozen=True)
-class Fence:
-    """One fenced block of a page."""
-
-    page: Path
-    line: int
-    words: tuple[str, ...]  # of the info string
-    text: str
-
-    @property
-    def kind(self) -> str:
-        return self.words[0] if self.words else ""
-
-    @property
-    def place(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
-
-    @property
-    def file(self) -> str | None:
-        return self.said("file")
-
-    @property
-    def codes(self) -> set[str]:
-        return {word for word in self.words if CODE.fullmatch(word)}
-
-    def said(self, name: str) -> str | None:
-        """The value of `name=value` in the info string."""
-        return next((word.partition("=")[2] for word in self.words if word.startswith(f"{name}=")), None)
 
 
 @dataclass(frozen=True)
@@ -70,19 +36,6 @@ class Command:
     line: str
     shown: str
     status: int
-
-
-def fences_of(page: Path) -> Iterator[Fence]:
-    text = page.read_text(encoding="utf-8")
-    for match in FENCE.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        inside = re.sub(f"^{match['indent']}", "", match["text"], flags=re.MULTILINE)
-        yield Fence(page, line, tuple(match["info"].split()), inside)
-
-
-def files_up_to(fence: Fence) -> dict[str, str]:
-    """The files that the page has shown so far, this one included."""
-    return {f.file: f.text for f in fences_of(fence.page) if f.file is not None and f.line <= fence.line}
 
 
 def commands_of(fence: Fence) -> list[Command]:
@@ -96,16 +49,6 @@ def commands_of(fence: Fence) -> list[Command]:
             line = line[:-1] + more
         commands.append(Command(line, shown.strip("\n"), last if number == len(parts) else 0))
     return commands
-
-
-def trimmed(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
-
-
-def agrees(printed: str, shown: str) -> bool:
-    """Whether the output is what is shown, where `...` stands for any text."""
-    pattern = ".*?".join(re.escape(part) for part in trimmed(shown).split("..."))
-    return re.fullmatch(pattern, trimmed(printed), re.DOTALL) is not None
 
 
 def run(command: Command, folder: Path) -> None:
@@ -122,7 +65,6 @@ def run(command: Command, folder: Path) -> None:
         )
 
 
-FENCES = [fence for page in PAGES for fence in fences_of(page)]
 RECIPES = [fence for fence in FENCES if fence.kind == "recipe"]
 CONSOLES = [fence for fence in FENCES if fence.kind == "console"]
 OFFLINE = [fence for fence in CONSOLES if "live" not in fence.words]
