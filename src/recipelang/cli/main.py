@@ -16,6 +16,7 @@ from recipelang.diagnostics.suggesting import nearest
 VERBS = {
     "check": "check a recipe and say what is wrong with it",
     "run": "run a recipe and print the answer",
+    "test": "run the tests of recipes, with scripted models and in no time",
     "plan": "show the most that a recipe can use, step by step",
     "fmt": "put recipes into their one layout",
     "graph": "draw a recipe's graph",
@@ -33,7 +34,9 @@ EXAMPLES = {
         "recipelang run team.recipe --messages conversation.json --format json",
         "recipelang run direct < question.txt > answer.txt",
     ),
+    "test": ("recipelang test team.recipe", "recipelang test --coverage recipes/", "recipelang test std.fusion"),
     "plan": ("recipelang plan std.fusion", "recipelang plan team.recipe --format json"),
+    "fmt": ("recipelang fmt team.recipe", "recipelang fmt --check *.recipe"),
     "graph": ("recipelang graph std.fusion", "recipelang graph team.recipe --format svg -o team.svg"),
     "compile": ("recipelang compile team.recipe -o team.plan.json", "recipelang compile --schema"),
     "explain": ("recipelang explain E0501", "recipelang explain"),

