@@ -23,7 +23,7 @@ import trio.testing
 from hypothesis import settings
 
 from loopback_only import LoopbackOnly
-from virtual_time import VirtualTimeLoop
+from recipelang.recipetests.virtual_time import VirtualTimeLoop
 
 BACKENDS = ("asyncio", "trio")
 OFFLINE = Path(__file__).parent / "offline"

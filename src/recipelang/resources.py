@@ -39,6 +39,15 @@ def standard_recipe(name: str) -> StandardRecipe | None:
     return StandardRecipe(f"std.{bare}", path.read_text(encoding="utf-8"))
 
 
+def standard_tests(name: str) -> StandardRecipe | None:
+    """The tests of the standard recipe of that name; none where it has none. They lie apart: who uses it needs none."""
+    bare = name.removeprefix("std.")
+    path = _folder("stdlib_recipes") / "tests" / (bare + SUFFIX)
+    if bare not in standard_recipe_names() or not path.is_file():
+        return None
+    return StandardRecipe(f"std.tests.{bare}", path.read_text(encoding="utf-8"))
+
+
 def standard_recipe_names() -> list[str]:
     """The names of the standard recipes without `std.`, in alphabetical order."""
     return sorted(path.stem for path in _folder("stdlib_recipes").glob(f"*{SUFFIX}"))

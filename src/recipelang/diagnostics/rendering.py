@@ -52,6 +52,12 @@ def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
     }
 
 
+def excerpt(span: Span, label: str = "", *, color: bool = False) -> str:
+    """The line of a source that a place is on, with the place marked, as a message shows it."""
+    mark = _Mark(span, label, "^", _RED)
+    return "\n".join(_quoted([mark], len(str(span.position.line)), _painter(color)))
+
+
 def apply_fixes(text: str, diagnostics: Iterable[Diagnostic], name: str) -> str:
     """The text of the source `name` with every fix applied; of two that overlap the first one is."""
     edits: list[Edit] = []
