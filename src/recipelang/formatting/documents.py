@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 WIDTH = 120
+INDENT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,9 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Indented:
-    """Lines that begin in it are `by` columns further in, or, where that is none, below the place where it begins."""
+    """Lines that begin in it are further in."""
 
     content: Document
-    by: int | None = 2
 
     @property
     def width(self) -> int | None:
@@ -135,8 +135,8 @@ def render(document: Document) -> str:
                 page.write_lines(lines, indent)
             case Joined(parts):
                 waiting += [(indent, flat, each) for each in reversed(parts)]
-            case Indented(content, by):
-                waiting.append((page.column(indent) if by is None else indent + by, flat, content))
+            case Indented(content):
+                waiting.append((indent + INDENT, flat, content))
             case Group(content, _, otherwise):
                 fits = part.width is not None and _fits(page.column(indent) + part.width, waiting)
                 waiting.append((indent, flat or fits, content if flat or fits else otherwise or content))
@@ -197,7 +197,7 @@ class _Page:
         if not text.strip():
             self.space(text)
             return
-        if self.ended and not glued:
+        if self.ended and not (glued and self.line.strip()):
             self.end_line()
         if not self.line:
             self.line, self.spaces = " " * indent, ""
@@ -209,7 +209,7 @@ class _Page:
         self.write(first, indent)
         for line in middle:
             self._push()
-            self.line = " " * (indent + 2) + line if line else ""
+            self.line = " " * (indent + INDENT) + line if line else ""
         self._push()
         self.write(last, indent)
 

@@ -233,16 +233,6 @@ class _Layout:
         content = join(self.word(opening), Indented(inside), edge, self.word(closing))
         return Group(content, broken=self.remarked(opening, closing))
 
-    def parameters(self, branch: Branch) -> Document:
-        """As many on a line as there is room for, below the first one."""
-        items = [self.part(part) for part in branch.branches]
-        opening, closing = branch.word("LPAR"), branch.last
-        if self.remarked(opening, closing) or not items:
-            return self.brackets(branch, "LPAR", items, comma=True)
-        first, *others = items
-        filled = join(first, *(join(COMMA, Group(join(LINE, other))) for other in others))
-        return join(self.word(opening), Indented(filled, by=None), self.word(closing))
-
     # ---------------------------------------------------------------- parts
 
     def parts(self, branch: Branch) -> list[Document]:
@@ -262,7 +252,7 @@ class _Layout:
                 name, colon, *rest = self.parts(part)
                 return separated([join(name, colon), *rest], SPACE)
             case "parameters":
-                return self.parameters(part)
+                return self.brackets(part, "LPAR", [self.part(each) for each in part.branches], comma=True)
             case "call":
                 callee, *arguments = (self.part(each) for each in part.branches)
                 return join(callee, self.brackets(part, "LPAR", arguments, comma=True))

@@ -60,7 +60,10 @@ class MemoryLoader:
 
 
 def decode(name: str, data: bytes) -> Source:
-    """The source for a file's bytes; raises `LoadProblem` where they are too many or not UTF-8."""
+    """The source for a file's bytes, its lines ended by `\\n` alone, so that a text means the same on every system.
+
+    Raises `LoadProblem` where the bytes are too many or not UTF-8.
+    """
     if len(data) > MAX_BYTES:
         raise LoadProblem(
             name,
@@ -77,4 +80,4 @@ def decode(name: str, data: bytes) -> Source:
         ) from error
     if "\0" in text:
         raise LoadProblem(name, "contains a NUL character: this is not a text file", text.index("\0"))
-    return Source(name, text)
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from lark import Token, Tree
@@ -27,12 +28,21 @@ class TooDeep(Exception):
         self.span = span
 
 
+class NotCallable(Exception):
+    """What stands before an argument list is no name."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__("not callable")
+        self.span = span
+
+
 class Builder:
     """Builds the nodes of one source."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.depth = 0
+        self.behind = 0  # where the declaration before the one at hand ends
 
     # --------------------------------------------------------------- pieces
 
@@ -54,17 +64,27 @@ class Builder:
                 language = nodes.Number(nodes.NumberKind.INT, _whole(token), span=self.span(token))
             else:
                 declarations.append(self.declaration(child))
+            self.behind = self.span(child).end
         return nodes.File(language, tuple(declarations), span=self.source.span(0, len(self.source.text)))
 
     def declaration(self, tree: Parse) -> nodes.AnyDeclaration:
         span = self.span(tree)
+        match str(tree.data):
+            case "use":
+                return self.use(tree)
+            case "expose":
+                name, call = self.text(_token(tree, "TEXT")), self.call(_tree(tree, "call"))
+                return nodes.Expose(name, call, doc=self.doc(span), span=span)
+            case "test":
+                return self.test(tree)
+            case "private":
+                inner = cast(nodes.Named, self.declaration(_trees(tree)[0]))
+                return replace(inner, doc=self.doc(span), private=True, span=span)
+            case _:
+                return self.named(tree, span)
+
+    def named(self, tree: Parse, span: Span) -> nodes.Named:
         rule = str(tree.data)
-        if rule == "use":
-            return self.use(tree)
-        if rule == "expose":
-            return nodes.Expose(
-                self.text(_token(tree, "TEXT")), self.call(_tree(tree, "call")), doc=self.doc(span), span=span
-            )
         name, doc = self.name(_token(tree, "NAME")), self.doc(span)
         match rule:
             case "backend":
@@ -80,15 +100,57 @@ class Builder:
                 return nodes.Role(
                     name, self.parameters(tree), self.returns(tree), self.attributes(tree), doc=doc, span=span
                 )
+            case "extern":
+                return self.extern(tree, name, doc, span)
+            case "boundary":
+                return nodes.Boundary(name, self.attributes(tree), doc=doc, span=span)
             case _:
                 return self.recipe(tree, name, doc, span)
 
+    def extern(self, tree: Parse, name: nodes.Name, doc: str, span: Span) -> nodes.Extern:
+        fields, block = _tree_or_none(tree, "fields"), _tree_or_none(tree, "block")
+        returns: nodes.Type | tuple[nodes.Field, ...]
+        if fields is not None:
+            returns = tuple(self.field(child) for child in _trees(fields))
+        else:
+            returns = self.type(next(child for child in _trees(tree) if child.data not in ("parameters", "block")))
+        policy = self.block(block) if block is not None else None
+        return nodes.Extern(name, self.parameters(tree), returns, policy, doc=doc, span=span)
+
+    def test(self, tree: Parse) -> nodes.Test:
+        span, items = self.span(tree), _trees(tree)
+        return nodes.Test(
+            self.text(_token(tree, "TEXT")),
+            self.attributes(tree),
+            tuple(cast(nodes.Model, self.declaration(item)) for item in items if item.data == "model"),
+            tuple(self.scripted(item) for item in items if item.data == "reply"),
+            tuple(
+                nodes.Expectation(self.expression(_trees(item)[0]), span=self.span(item))
+                for item in items
+                if item.data == "expect"
+            ),
+            doc=self.doc(span),
+            span=span,
+        )
+
+    def scripted(self, tree: Parse) -> nodes.Scripted:
+        names = [self.qualified(_tokens(child, "NAME")) for child in _trees(tree) if child.data == "dotted"]
+        outcome, *delay = (self.expression(child) for child in _trees(tree) if child.data != "dotted")
+        return nodes.Scripted(
+            names[0],
+            names[1] if len(names) > 1 else None,
+            outcome,
+            delay[0] if delay else None,
+            span=self.span(tree),
+        )
+
     def use(self, tree: Parse) -> nodes.Use:
-        dotted = _tree_or_none(tree, "dotted")
+        dotted, alias = _tree_or_none(tree, "dotted"), [self.name(token) for token in _tokens(tree, "NAME")]
+        as_name = alias[0] if alias else None
         if dotted is not None:
             names = tuple(self.name(token) for token in _tokens(dotted, "NAME"))
-            return nodes.Use(names, None, span=self.span(tree))
-        return nodes.Use((), self.text(_token(tree, "TEXT")), span=self.span(tree))
+            return nodes.Use(names, None, as_name, span=self.span(tree))
+        return nodes.Use((), self.text(_token(tree, "TEXT")), as_name, span=self.span(tree))
 
     def recipe(self, tree: Parse, name: nodes.Name, doc: str, span: Span) -> nodes.Recipe:
         budget: nodes.Block | None = None
@@ -102,14 +164,20 @@ class Builder:
 
     def doc(self, span: Span) -> str:
         """The `##` lines right before a declaration."""
-        lines = self.source.text[: span.start].split("\n")[:-1]
-        found: list[str] = []
-        while lines and lines[-1].lstrip().startswith("##"):
-            found.append(lines.pop().lstrip().removeprefix("##").removeprefix(" ").rstrip())
+        text, found = self.source.text, list[str]()
+        end = text.rfind("\n", 0, span.start)
+        while end >= self.behind:
+            start = text.rfind("\n", 0, end) + 1
+            line = text[start:end].strip()
+            if start < self.behind or not line.startswith("##"):
+                break
+            found.append(line.removeprefix("##").removeprefix(" "))
+            end = start - 1
         return "\n".join(reversed(found))
 
     def field(self, tree: Parse) -> nodes.Field:
-        return nodes.Field(self.name(_token(tree, "NAME")), self.type(_trees(tree)[0]), span=self.span(tree))
+        key, type = cast(Token, tree.children[0]), self.type(_trees(tree)[0])
+        return nodes.Field(self.name(key), type, span=self.span(tree))
 
     def parameters(self, tree: Parse) -> tuple[nodes.Parameter, ...]:
         return tuple(self.parameter(child) for child in _trees(_tree(tree, "parameters")))
@@ -139,7 +207,7 @@ class Builder:
             case "optional_type":
                 return nodes.OptionalType(self.type(inner[0]), span=span)
             case _:
-                name = self.name(_token(tree, "NAME"))
+                name = self.qualified(_tokens(tree, "NAME"))
                 bounds_tree, cases = _tree_or_none(tree, "bounds"), _tree_or_none(tree, "cases")
                 named = tuple(self.name(token) for token in _tokens(cases, "NAME")) if cases is not None else ()
                 return nodes.NamedType(
@@ -181,6 +249,12 @@ class Builder:
                 return nodes.Let(names[0], self.expression(values[0]), span=span)
             case "ask":
                 return nodes.Ask(names[0], self.call(values[0]), policy, span=span)
+            case "perform":
+                return nodes.Perform(
+                    names[0], self.call(values[0]), names[1], self.expression(values[1]), policy, span=span
+                )
+            case "host_call":
+                return nodes.HostCall(names[0], self.call(values[0]), policy, span=span)
             case "run":
                 return nodes.Run(names[0], self.call(values[0]), policy, span=span)
             case "fanout":
@@ -224,8 +298,22 @@ class Builder:
             raise TooDeep(self.span(tree))
 
     def call(self, tree: Parse) -> nodes.Call:
-        arguments = tuple(self.argument(child) for child in _trees(tree))
-        return nodes.Call(self.name(_token(tree, "NAME")), arguments, span=self.span(tree))
+        callee, *arguments = _trees(tree)
+        return nodes.Call(self.callee(callee), tuple(self.argument(child) for child in arguments), span=self.span(tree))
+
+    def callee(self, tree: Parse) -> nodes.Name:
+        """`solver`, or `team.solver` for one of a file that goes by another name."""
+        match str(tree.data), _trees(tree):
+            case "name", []:
+                return self.qualified(_tokens(tree, "NAME"))
+            case "member", [Tree(data="name") as module]:
+                return self.qualified([*_tokens(module, "NAME"), *_tokens(tree, "NAME")])
+            case _:
+                raise NotCallable(self.span(tree))
+
+    def qualified(self, tokens: list[Token]) -> nodes.Name:
+        first, last = self.span(tokens[0]), self.span(tokens[-1])
+        return nodes.Name(".".join(tokens), span=first.to(last))
 
     def argument(self, tree: Parse) -> nodes.Argument:
         names = _tokens(tree, "NAME")
@@ -233,7 +321,7 @@ class Builder:
         return nodes.Argument(self.name(names[0]) if names else None, value, span=self.span(tree))
 
     def text(self, token: Token) -> nodes.Text:
-        return nodes.Text(_text_value(str(token)), span=self.span(token))
+        return nodes.Text(text_value(str(token)), span=self.span(token))
 
     def number(self, tree: Parse) -> nodes.Number:
         token = _token(tree, "NUMBER")
@@ -277,7 +365,7 @@ _EXPRESSIONS: dict[str, Callable[[Builder, Parse], Any]] = {  # Any: nodes of an
     "negative": lambda b, t: nodes.Unary("-", b.expression(_trees(t)[0]), span=b.span(t)),
     **dict.fromkeys(("or", "and", "comparison", "sum", "product"), Builder.binary),
 }
-_STEPS = frozenset(("ask", "fanout", "cascade", "repeat", "choose", "run", "let", "return"))
+_STEPS = frozenset(("ask", "fanout", "cascade", "repeat", "perform", "choose", "host_call", "run", "let", "return"))
 
 
 def _trees(tree: Parse) -> list[Parse]:
@@ -321,19 +409,23 @@ def _quantity(dollar: str, digits: str, unit: str | None) -> tuple[nodes.NumberK
             return (kind.FLOAT, float(digits)) if "." in digits else (kind.INT, int(digits))
 
 
-def _text_value(written: str) -> str:
+def text_value(written: str) -> str:
+    """What a text says, from the way it is written: escapes resolved, a block dedented."""
     raw = written.startswith("r")
     body = written[1:] if raw else written
     block = body.startswith('"""')
     inside = body[3:-3] if block else body[1:-1]
     if block:
-        inside = _dedented(inside)
+        inside = dedented(inside)
     return inside if raw else _ESCAPE.sub(_unescaped, inside)
 
 
-def _dedented(inside: str) -> str:
+def dedented(inside: str) -> str:
     """A block without its first line break, its common indentation and the blanks before the closing quotes."""
-    text = textwrap.dedent(inside.removeprefix("\r").removeprefix("\n"))
+    lines = inside.removeprefix("\r").removeprefix("\n").split("\n")
+    indents = [line[: len(line) - len(line.lstrip(" \t"))] for line in lines if line.strip(" \t")]
+    margin = len(posixpath.commonprefix(indents))
+    text = "\n".join(line[margin:] if line.strip(" \t") else "" for line in lines)
     return text.rstrip(" \t").removesuffix("\n")
 
 

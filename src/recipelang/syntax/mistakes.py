@@ -10,13 +10,36 @@ from recipelang.diagnostics.catalogue import syntax as codes
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.source import Source, Span
 
-DECLARATIONS = ("use", "backend", "model", "record", "contract", "role", "recipe", "expose")
-STEPS = ("budget", "ask", "fanout", "cascade", "repeat", "choose", "run", "let", "return")
+DECLARATIONS = (
+    "use", "backend", "model", "record", "contract", "role", "extern", "boundary", "recipe", "private", "test", "expose"
+)  # fmt: skip
+STEPS = ("budget", "ask", "fanout", "cascade", "repeat", "perform", "choose", "call", "run", "let", "return")
 FOREIGN = {
     "&&": "and", "||": "or", "!": "not ", "//": "#", "/*": "#", ";": "", "True": "true", "False": "false", "None": "none",
     "null": "none", "nil": "none", "elif": "else", ":=": "=", "===": "==",
 }  # fmt: skip
 """What other languages write, and what this one writes instead."""
+INSTEAD = {
+    "for": "a loop is a step: `fanout xs = role(model = m) for m in models`",
+    "while": "a loop has a bound: `repeat x = role(x) up to 3 times { start = ..., until = ... }`",
+    "if": "a choice is a step: `choose x { when ... => ... otherwise => ... }`",
+    "def": "a recipe is `recipe name(m: model) -> answer { ... }`",
+    "function": "a recipe is `recipe name(m: model) -> answer { ... }`",
+    "fn": "a recipe is `recipe name(m: model) -> answer { ... }`",
+    "import": 'other files come in with `use std.fusion`, or `use "./team.recipe"`',
+    "from": 'other files come in with `use std.fusion`, or `use "./team.recipe"`',
+    "class": "a type of one's own is `record name { field: text }`",
+    "struct": "a type of one's own is `record name { field: text }`",
+    "type": "a type of one's own is `record name { field: text }`",
+    "const": "a value of one's own is a step: `let x = ...`",
+    "var": "a value of one's own is a step: `let x = ...`",
+    "await": "steps wait by themselves for what they name: `ask x = role(model = m)`",
+}
+"""What other languages begin a declaration or a step with, and what stands for it here."""
+HOW = {
+    ":": "a name is followed by its type here, as in `draft: answer`",
+    "(": "a role, a recipe and a call have parentheses, even with nothing in them: `solver()`",
+}
 _FOREIGN = re.compile("|".join(re.escape(word) for word in sorted(FOREIGN, key=len, reverse=True)))
 _QUOTES = re.compile("['‘’“”`]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -42,6 +65,8 @@ def explain(source: Source, at: tuple[int, int] | None, piece: tuple[int, int], 
     span = source.span(*at)
     return (
         _foreign(span)
+        or _thin_arrow(span)
+        or _second_budget(span, piece)
         or _misspelled(span, expected)
         or _quantity(span)
         or _missing(span, expected)
@@ -58,10 +83,12 @@ def explain_character(source: Source, at: int, piece: tuple[int, int]) -> Diagno
     if found is not None:
         return found
     if rest.startswith(('"', 'r"')):
-        kind = "block text" if '"""' in rest[:4] else "text"
+        block = rest.removeprefix("r").startswith('"""')
+        length = rest.index('"') + (3 if block else 1)
         return codes.UNCLOSED.at(
-            source.span(at, at + 1),
-            f"this {kind} is never closed",
+            source.span(at, at + length),
+            f"this {'block text' if block else 'text'} is never closed",
+            label="opened here",
             help='a text in `"` ends on its line; one over several lines stands between `"""` and `"""`',
         )
     if _QUOTES.match(rest):
@@ -118,17 +145,45 @@ def _misspelled(span: Span, expected: Sequence[str]) -> Diagnostic | None:
             return codes.UNKNOWN_KEYWORD.at(
                 span,
                 f"there is no {what} `{span.text}`",
-                help=f"did you mean `{near}`?" if near else f"here may stand {listed}",
+                help=f"did you mean `{near}`?" if near else INSTEAD.get(span.text, f"here may stand {listed}"),
                 fix=Fix(f"use `{near}`", (Edit(span, near),)) if near else None,
             )
     return None
 
 
+def _thin_arrow(span: Span) -> Diagnostic | None:
+    """`when ... ->`, which reads as a minus and a greater-than."""
+    text, start = span.source.text, span.start
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    if span.text != ">" or not re.fullmatch(r"\s*(when\b.*|otherwise\s*)-", line):
+        return None
+    arrow = span.source.span(start - 1, span.end)
+    return codes.EXPECTED.at(
+        arrow, "expected `=>`, found `->`", help="write `=>`", fix=Fix("write `=>`", (Edit(arrow, "=>"),))
+    )
+
+
+def _second_budget(span: Span, piece: tuple[int, int]) -> Diagnostic | None:
+    first = re.compile(r"\bbudget\b").search(span.source.text, piece[0], span.start)
+    if span.text != "budget" or first is None:
+        return None
+    return codes.UNKNOWN_KEYWORD.at(
+        span,
+        "a recipe has one `budget`",
+        labels=(Label(span.source.span(*first.span()), "the first is here"),),
+        help="write all of it into one block",
+    )
+
+
 def _quantity(span: Span) -> Diagnostic | None:
     match = _QUANTITY.match(span.source.text, span.start)
-    if match is None or re.fullmatch(r"\$?\d+(\.\d+)?(%|ms|s|m|h|k|M)?", match.group()):
+    if match is None or re.fullmatch(r"\$?\d{1,15}(\.\d{1,15})?(%|ms|s|m|h|k|M)?", match.group()):
         return None
     whole = span.source.span(match.start(), match.end())
+    if re.search(r"\d{16}", match.group()):
+        return codes.BAD_NUMBER.at(
+            whole, "this number is too long", label="it has at most 15 digits, as in `999999999M`"
+        )
     parts = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]+)", match.group())
     unit = _UNITS.get(parts.group(2)) if parts else None
     fix = Fix("with its unit", (Edit(whole, f"{parts.group(1)}{unit}"),)) if parts and unit else None
@@ -155,10 +210,23 @@ def _missing(span: Span, expected: Sequence[str]) -> Diagnostic | None:
             span, "comparisons can't be chained", help="join two of them with `and`: `a < b and b < c`"
         )
     if len(expected) == 1 and expected[0].startswith("`"):
-        return codes.EXPECTED.at(
-            span, f"expected {expected[0]}, found `{_short(span.text)}`", help=f"put {expected[0]} before it", fix=None
-        )
+        return _one_expected(span, expected[0].strip("`"))
     return None
+
+
+def _one_expected(span: Span, wanted: str) -> Diagnostic:
+    """Only one thing may stand here: it is misspelled, or missing, and then most likely at the end of the line before."""
+    found = f"expected `{wanted}`, found `{_short(span.text)}`"
+    if nearest(span.text, [wanted]) == wanted:
+        fix = Fix(f"write `{wanted}`", (Edit(span, wanted),))
+        return codes.EXPECTED.at(span, found, help=f"write `{wanted}`", fix=fix)
+    before = span.source.text[: span.start]
+    end = len(before.rstrip())
+    if "\n" in before[end:] and "#" not in before[before.rfind("\n", 0, end) + 1 : end]:
+        return codes.EXPECTED.at(
+            span.source.span(end - 1, end), f"expected `{wanted}` after this", help=HOW.get(wanted, "")
+        )
+    return codes.EXPECTED.at(span, found, help=HOW.get(wanted, f"put `{wanted}` before it"))
 
 
 def _unexpected(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic:
@@ -181,6 +249,8 @@ def _unexpected(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> 
             label="it is a word of the language",
             help="call it something else",
         )
+    if _is_value(expected):
+        return codes.EXPECTED.at(span, f"expected a value, found `{_short(span.text)}`")
     return codes.EXPECTED.at(span, f"`{_short(span.text)}` was not expected here", help=_expectation(expected))
 
 
@@ -215,8 +285,12 @@ def _innermost(source: Source, start: int, end: int) -> Span | None:
 def _expectation(expected: Sequence[str]) -> str:
     words = [word for word in expected if word != "the end of the file"]
     if not 0 < len(words) <= 6:
-        return "here should be a value" if "a number" in words else ""
+        return "here should be a value" if _is_value(words) else ""
     return "here may stand " + (words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1])
+
+
+def _is_value(expected: Sequence[str]) -> bool:
+    return "a number" in expected and "a text" in expected
 
 
 def _short(text: str) -> str:

@@ -240,6 +240,17 @@ class Repeat(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Perform(Node):
+    """The tasks of a plan, each as soon as what it needs is there."""
+
+    name: Name
+    call: Call
+    variable: Name
+    plan: Expression
+    policy: Block | None
+
+
+@dataclass(frozen=True, slots=True)
 class Arm(Node):
     """`when condition => call`; the condition of `otherwise` is none. The call may be `fail("why")`."""
 
@@ -262,6 +273,15 @@ class Run(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class HostCall(Node):
+    """`call x = extern(...)`: a function of the host."""
+
+    name: Name
+    call: Call
+    policy: Block | None
+
+
+@dataclass(frozen=True, slots=True)
 class Let(Node):
     name: Name
     value: Expression
@@ -273,22 +293,24 @@ class Return(Node):
     policy: Block | None
 
 
-Step = Ask | Fanout | Cascade | Repeat | Choose | Run | Let | Return
+Step = Ask | Fanout | Cascade | Repeat | Perform | Choose | HostCall | Run | Let | Return
 
 # --------------------------------------------------------------- declarations
 
 
 @dataclass(frozen=True, slots=True)
 class Use(Node):
-    """`use std.fusion` (path is none) or `use "./team.recipe"` (module is empty)."""
+    """`use std.fusion` (path is none) or `use "./team.recipe"` (module is empty), and `as` what its names are read."""
 
     module: tuple[Name, ...]
     path: Text | None
+    alias: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration(Node):
     doc: str = field(kw_only=True, default="")  # the `##` lines before it, without the marks
+    private: bool = field(kw_only=True, default=False)  # whether other files can't use it
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +352,24 @@ class Role(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
+class Extern(Declaration):
+    """A function of the host. `returns` is a type, or the fields of a record that goes by the function's name."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    returns: Type | tuple[Field, ...]
+    policy: Block | None
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary(Declaration):
+    """A promise about data: `when` a request is such, only models that satisfy `allow` see any of it."""
+
+    name: Name
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe(Declaration):
     name: Name
     parameters: tuple[Parameter, ...]
@@ -346,7 +386,36 @@ class Expose(Declaration):
     call: Call
 
 
-AnyDeclaration = Use | Backend | Model | Record | Contract | Role | Recipe | Expose
+@dataclass(frozen=True, slots=True)
+class Scripted(Node):
+    """`reply role on model = outcome after 2s`: what a model says in a test, or a function of the host gives."""
+
+    callee: Name
+    model: Name | None
+    outcome: Expression
+    delay: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation(Node):
+    """`expect condition`: what must hold after the run of a test."""
+
+    condition: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Test(Declaration):
+    """A run of a recipe with models of its own, whose replies are written down."""
+
+    name: Text
+    attributes: tuple[Attribute, ...]
+    models: tuple[Model, ...]
+    replies: tuple[Scripted, ...]
+    expectations: tuple[Expectation, ...]
+
+
+Named = Backend | Model | Record | Contract | Role | Extern | Boundary | Recipe
+AnyDeclaration = Use | Named | Expose | Test
 
 
 @dataclass(frozen=True, slots=True)

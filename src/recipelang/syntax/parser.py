@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -17,33 +18,68 @@ from recipelang.diagnostics.catalogue import syntax as codes
 from recipelang.resources import grammar_text, user_cache
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
-from recipelang.syntax.building import Builder, TooDeep
+from recipelang.syntax.building import MAX_DEPTH, Builder, NotCallable, Parse, TooDeep
 from recipelang.syntax.mistakes import explain, explain_character
+from recipelang.syntax.written import Written, written
 
-DECLARATION = re.compile(r"^(use|backend|model|record|contract|role|recipe|expose|language)\b", re.MULTILINE)
+DECLARATION = re.compile(
+    r"^(use|private|backend|model|record|contract|role|extern|boundary|recipe|expose|test|language)\b", re.MULTILINE
+)
 OPAQUE = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"')
 MAX_MISTAKES = 50
 MAX_NESTING = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text without mistakes of form: what it says, and how it was written."""
+
+    file: nodes.File
+    written: Written
+
+
 def parse(source: Source, report: Report) -> nodes.File:
     """The tree of what could be read; `broken` names the declarations that could not."""
-    if _nests_too_deep(source, report):
-        return nodes.File(None, (), span=source.span(0, len(source.text)), broken=_declared_names(source.text))
+    found = _whole(source)
+    return _in_pieces(source, report) if found is None else found[0]
+
+
+def read(source: Source, report: Report) -> Reading | None:
+    """The text with all that the tree leaves out; none where it has mistakes, which are reported."""
+    found = _whole(source)
+    if found is None:
+        _in_pieces(source, report)
+        return None
+    file, tree = found
+    return Reading(file, written(source.text, tree))
+
+
+def _whole(source: Source) -> tuple[nodes.File, Parse] | None:
+    """The file at one go; none where there are mistakes in it."""
+    if _too_deep_at(source) is not None:
+        return None
     try:
         tree = _lark().parse(source.text)
-        return Builder(source).file(tree)
-    except (UnexpectedInput, TooDeep):
-        return _in_pieces(source, report)
+        return Builder(source).file(tree), tree
+    except (UnexpectedInput, NotCallable, TooDeep):
+        return None
 
 
 def _in_pieces(source: Source, report: Report) -> nodes.File:
     """Each declaration by itself, so that one mistake does not touch its neighbours."""
+    deep = _too_deep_at(source)
+    if deep is not None:
+        report(_too_deep(deep, MAX_NESTING))
+        return nodes.File(None, (), span=source.span(0, len(source.text)), broken=_declared_names(source.text))
     language: nodes.Number | None = None
     declarations: list[nodes.AnyDeclaration] = []
     broken: list[str] = []
     mistakes = 0
     for start, end in _pieces(source.text):
+        if mistakes == MAX_MISTAKES:
+            report(codes.TOO_MANY.at(None, f"after {MAX_MISTAKES} mistakes of form the rest of the file is not read"))
+            broken += _declared_names(source.text[start:])
+            break
         try:
             piece = lark.TextSlice(source.text, start, end)
             file = Builder(source).file(_lark().parse(piece))
@@ -52,13 +88,13 @@ def _in_pieces(source: Source, report: Report) -> nodes.File:
         except UnexpectedInput as error:
             broken += _declared_names(source.text[start:end])
             mistakes += 1
-            if mistakes <= MAX_MISTAKES:
-                report(_explained(source, error, start, end))
+            report(_explained(source, error, start, end))
+        except NotCallable as error:
+            broken += _declared_names(source.text[start:end])
+            report(codes.EXPECTED.at(error.span, "only a name can be called", help="write `name(arguments)`"))
         except TooDeep as error:
             broken += _declared_names(source.text[start:end])
-            report(_too_deep(error.span))
-    if mistakes > MAX_MISTAKES:
-        report(codes.TOO_MANY.at(None, f"and {mistakes - MAX_MISTAKES} more mistakes like these"))
+            report(_too_deep(error.span, MAX_DEPTH))
     whole = source.span(0, len(source.text))
     return nodes.File(language, tuple(declarations), span=whole, broken=frozenset(broken))
 
@@ -94,7 +130,8 @@ def _explained(source: Source, error: UnexpectedInput, start: int, end: int) -> 
             return explain(source, None, (start, end), [])
 
 
-def _nests_too_deep(source: Source, report: Report) -> bool:
+def _too_deep_at(source: Source) -> Span | None:
+    """The first bracket with too many others around it."""
     depth = 0
     for match in _BRACKET.finditer(source.text):
         opening = match.group()
@@ -103,16 +140,15 @@ def _nests_too_deep(source: Source, report: Report) -> bool:
         elif opening in ")]}":
             depth = max(0, depth - 1)
         if depth > MAX_NESTING:
-            report(_too_deep(source.span(match.start(), match.end())))
-            return True
-    return False
+            return source.span(match.start(), match.end())
+    return None
 
 
-def _too_deep(span: Span) -> Diagnostic:
+def _too_deep(span: Span, levels: int) -> Diagnostic:
     return codes.TOO_DEEP.at(
         span,
         "this is nested too deeply",
-        label=f"more than {MAX_NESTING} levels",
+        label=f"more than {levels} levels",
         help="give a part of it a name with `let`, or split the recipe",
     )
 
@@ -122,14 +158,16 @@ def _declared_names(text: str) -> frozenset[str]:
 
 
 _BRACKET = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"|[(\[{}\])]')
-_NAMED = re.compile(r"^\s*(?:backend|model|record|contract|role|recipe)\s+([a-zA-Z_]\w*)", re.MULTILINE)
+_NAMED = re.compile(
+    r"^\s*(?:private\s+)?(?:backend|model|record|contract|role|extern|boundary|recipe)\s+([a-zA-Z_]\w*)", re.MULTILINE
+)
 _SPELLING = {
     "NAME": "a name", "NUMBER": "a number", "INT": "a whole number", "TEXT": "a text", "$END": "the end of the file",
     "LBRACE": "`{`", "RBRACE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "LSQUARE": "`[`", "RSQUARE": "`]`", "COMMA": "`,`",
     "COLON": "`:`", "DOTDOT": "`..`", "DOT": "`.`", "QUESTION": "`?`", "ARROW": "`->`", "FATARROW": "`=>`",
     "EQUALS": "`==`", "EQUAL": "`=`", "UNEQUAL": "`!=`", "LESS": "`<`", "LESS_EQUAL": "`<=`", "MORE": "`>`",
     "MORE_EQUAL": "`>=`", "PLUS": "`+`", "MINUS": "`-`", "STAR": "`*`", "SLASH": "`/`", "PERCENT": "`%`",
-    **{word.upper(): f"`{word}`" for word in ["language", "use", "backend", "model", "record", "contract", "role", "recipe", "expose", "budget", "ask", "fanout", "cascade", "repeat", "choose", "run", "let", "return", "for", "in", "up", "to", "times", "when", "otherwise", "if", "else", "or", "and", "not", "true", "false", "none"]},
+    **{word.upper(): f"`{word}`" for word in ["language", "use", "as", "private", "backend", "model", "record", "contract", "role", "extern", "boundary", "recipe", "expose", "test", "reply", "on", "after", "expect", "budget", "ask", "fanout", "cascade", "repeat", "perform", "choose", "call", "run", "let", "return", "for", "in", "up", "to", "times", "when", "otherwise", "if", "else", "or", "and", "not", "true", "false", "none"]},
 }  # fmt: skip
 
 
