@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from recipelang import compile_text
-from recipelang.cli.progress import Progress, error_console, short_names
+from recipelang.cli.progress import Progress, error_console, say, short_names
 from recipelang.ir.plan import Plan
 from recipelang.runtime.ports import Event
 
@@ -93,3 +93,16 @@ def test_a_model_is_called_by_its_short_name_where_that_is_the_only_one(plan: Pl
 def test_where_there_is_no_terminal_lines_have_no_colour_and_do_not_wrap(capsys: pytest.CaptureFixture[str]) -> None:
     error_console().print("x" * 300, style="red", soft_wrap=True)
     assert capsys.readouterr().err == "x" * 300 + "\n"
+
+
+def test_what_a_model_or_a_server_said_gives_the_terminal_no_orders(plan: Plan) -> None:
+    failed = {**CALLED, "message": "\x1b]0;title\x07[red]no[/red] [/]\x9b2J :smile:"}
+    assert shown(plan, ("call_failed", "a", failed)) == ["✗ a  tiny  ]0;title[red]no[/red] [/]2J :smile:"]
+
+
+def test_lines_break_between_words_in_a_terminal_only() -> None:
+    said = {terminal: io.StringIO() for terminal in (True, False)}
+    for terminal, file in said.items():
+        say(Console(file=file, width=10, force_terminal=terminal, color_system=None), "four words in all")
+    assert said[True].getvalue() == "four words\nin all\n"
+    assert said[False].getvalue() == "four words in all\n"

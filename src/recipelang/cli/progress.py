@@ -21,6 +21,7 @@ WIDTH = 100
 """Columns of a message where stderr is no terminal."""
 WIDEST = 24
 """Columns for the name of a step, at most."""
+_CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t")
 _SHOWN_ALREADY = ("backend", "timeout", "deadline", "budget")
 """Failures that a line of their own told when they happened."""
 
@@ -50,13 +51,13 @@ class Progress:
             self._running.pop((event.step, call), None)
         told = _told(event)
         if told is not None:
-            self._console.print(self._line(event, *told), soft_wrap=True)
+            say(self._console, self._line(event, *told))
 
     def _line(self, event: Event, mark: str, style: str, what: str) -> Text:
         """A line of three columns; the first is as wide as the longest step so far, within reason."""
         self._width = max(self._width, min(len(event.step), WIDEST))
         model = self._called.get(event.data.get("model", ""), "")
-        about = f"{model}  {what}" if model else what
+        about = without_controls(f"{model}  {what}" if model else what)
         return Text.assemble((mark, style), " ", (f"{event.step:<{self._width}}", "bold"), "  ", about)
 
     def _foot(self, since: float, event: Event) -> tuple[RenderableType, ...]:
@@ -82,9 +83,22 @@ class Progress:
 
 
 def error_console() -> Console:
-    """The console of everything but the answer."""
-    console = Console(stderr=True, highlight=False)
-    return console if console.is_terminal else Console(stderr=True, highlight=False, width=WIDTH, color_system=None)
+    """The console of everything but the answer; nothing in a text is an instruction to it."""
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if console.is_terminal:
+        return console
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, width=WIDTH, color_system=None)
+
+
+def say(console: Console, text: str | Text, style: str = "") -> None:
+    """A line on the console: broken between words in a terminal, and else not at all."""
+    shown = text if isinstance(text, Text) else Text(without_controls(text))
+    console.print(shown, style=style, soft_wrap=not console.is_terminal)
+
+
+def without_controls(text: str) -> str:
+    """A text that a terminal shows and does not obey: without the characters that move its cursor or set its title."""
+    return text.translate(_CONTROLS)
 
 
 def short_names(plan: Plan) -> dict[str, str]:

@@ -17,7 +17,7 @@ from rich.console import Console
 from recipelang.backends.opening import BackendProblem
 from recipelang.cli.compiling import add_format, print_json, show, summary
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.progress import Progress, error_console, short_names, tokens
+from recipelang.cli.progress import Progress, error_console, say, short_names, tokens, without_controls
 from recipelang.cli.pulling import pull
 from recipelang.cli.values import assigned
 from recipelang.compilation import Compilation, compile_file
@@ -267,7 +267,8 @@ def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) 
     if format == "json":
         print_json(_as_json(result))
     else:
-        print(encodable(result.text))
+        text = encodable(result.text)
+        print(without_controls(text) if sys.stdout.isatty() else text)
     _tell_how(result, running, is_default)
     _write(trace, result.trace)
     return Exit.FINE
@@ -279,11 +280,11 @@ def _failed(failure: RunFailure, trace: TextIO | None, format: str, console: Con
     if format == "json":
         told = {"kind": failure.kind.value, "message": failure.message, "step": failure.step, "model": failure.model}
         print_json({"error": told, "best": best, "spend": spend})
-    console.print(f"no answer: {failure}", style="red", soft_wrap=True)
+    say(console, f"no answer: {failure}", "red")
     if best is not None and format != "json":
-        console.print(f"the best there was: {best}", soft_wrap=True)
+        say(console, f"the best there was: {best}")
     if failure.spend is not None:
-        console.print(_figures(failure.spend), soft_wrap=True)
+        say(console, _figures(failure.spend))
     if failure.trace is not None:
         _write(trace, failure.trace)
     return Exit.NO_ANSWER
@@ -323,10 +324,10 @@ def _tell_how(result: RunResult, running: _Run, is_default: bool) -> None:
             parts.append(f"confidence {sure:.2f}")
         if result.answer.finish == "length":
             parts.append("cut off at its limit of tokens")
-    running.console.print(" · ".join([*parts, _figures(result.spend)]), style="dim", soft_wrap=True)
+    say(running.console, " · ".join([*parts, _figures(result.spend)]), "dim")
     note = _weakness(result.answer, running, is_default)
     if note:
-        running.console.print(note, style="yellow", soft_wrap=True)
+        say(running.console, note, "yellow")
 
 
 def _known_as(answer: Answer, running: _Run) -> str:
