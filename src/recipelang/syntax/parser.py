@@ -23,7 +23,8 @@ from recipelang.syntax.mistakes import explain, explain_character
 from recipelang.syntax.written import Written, written
 
 DECLARATION = re.compile(
-    r"^(use|private|backend|model|record|contract|role|extern|boundary|recipe|expose|test|language)\b", re.MULTILINE
+    r"^(use|private|backend|model|record|contract|role|extern|boundary|recipe|expose|test|language)\b(?!\s*[=:])",
+    re.MULTILINE,
 )
 OPAQUE = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"')
 MAX_MISTAKES = 50
@@ -109,8 +110,8 @@ def _pieces(text: str) -> list[tuple[int, int]]:
             at += 1
         if at == len(hidden) or not hidden[at][0] < match.start():
             starts.append(match.start())
-    first = re.compile(r"(\s|#[^\n]*)*").match(text)
-    begin = first.end() if first else 0
+    blank = _BLANK.match(text)
+    begin = blank.end() if blank else 0
     if begin < len(text) and (not starts or begin < starts[0]):
         starts.insert(0, begin)
     return list(zip(starts, [*starts[1:], len(text)], strict=True))
@@ -157,6 +158,7 @@ def _declared_names(text: str) -> frozenset[str]:
     return frozenset(match.group(1) for match in _NAMED.finditer(text))
 
 
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BRACKET = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"|[(\[{}\])]')
 _NAMED = re.compile(
     r"^\s*(?:private\s+)?(?:backend|model|record|contract|role|extern|boundary|recipe)\s+([a-zA-Z_]\w*)", re.MULTILINE
