@@ -3,82 +3,132 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from recipelang.cli.compiling import add_format, opened, plan_of, print_json
-from recipelang.cli.exits import Exit
+from recipelang.cli.exits import Exit, Stop
 from recipelang.ir.certificate import Bound, Certificate, StepBound
-from recipelang.ir.plan import Plan
+from recipelang.ir.plan import Entry, Plan, Recipe
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PRINTED, NARROW = 120, 100
+"""Columns where the output is no terminal, and those below which a table leaves out its frame."""
+FIGURES = ("calls", "prompt", "completion", "cost", "time", "at once")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="a .recipe file, std.NAME, or - for standard input")
     parser.add_argument(
-        "--request", type=int, default=None, metavar="BYTES", help="the size of the request that the figures are for"
+        "--request", type=_bytes, default=None, metavar="BYTES", help="the size of the request that the figures are for"
     )
     add_format(parser)
 
 
+def _bytes(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 12:
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of bytes")
+    return int(text)
+
+
 def run(arguments: argparse.Namespace) -> Exit:
     plan = plan_of(opened(arguments.file))
+    if not plan.recipes and not plan.entries:
+        raise Stop(Exit.USAGE, f"{arguments.file} declares no recipe")
     if arguments.format == "json":
-        named = {f"recipe {n}": r.certificate for n, r in plan.recipes.items()}
-        named |= {f'expose "{n}"': e.certificate for n, e in plan.entries.items()}
-        print_json({name: asdict(certificate) for name, certificate in named.items() if certificate is not None})
+        print_json({"recipes": _as_json(plan.recipes), "entries": _as_json(plan.entries)})
         return Exit.FINE
     for title, certificate, size in _certificates(plan, arguments.request):
         _print(title, certificate, size)
     return Exit.FINE
 
 
-def _certificates(plan: Plan, request: int | None) -> list[tuple[str, Certificate, int]]:
+def _as_json(bounded: Mapping[str, Recipe | Entry]) -> dict[str, object]:
+    return {name: asdict(each.certificate) for name, each in bounded.items() if each.certificate is not None}
+
+
+def _certificates(plan: Plan, request: int | None) -> Iterator[tuple[str, Certificate, int]]:
+    """Those of the exposed names, then those of the recipes that none of them is."""
+    titled: list[tuple[str, str, Certificate | None]] = [
+        (f'"{entry.name}" = {entry.recipe}', entry.recipe, entry.certificate) for entry in plan.entries.values()
+    ]
     exposed = {entry.recipe for entry in plan.entries.values()}
-    titles = [(f'"{entry.name}" = {entry.recipe}', entry.recipe, entry.certificate) for entry in plan.entries.values()]
-    titles += [
+    titled += [
         (f"recipe {name}, for any arguments", name, recipe.certificate)
         for name, recipe in plan.recipes.items()
         if name not in exposed
     ]
-    return [
-        (title, certificate, request or plan.recipes[name].budget.request)
-        for title, name, certificate in titles
-        if certificate is not None
-    ]
+    for title, name, certificate in titled:
+        if certificate is not None:
+            yield title, certificate, plan.recipes[name].budget.request if request is None else request
 
 
 def _print(title: str, certificate: Certificate, size: int) -> None:
     from rich.console import Console  # deferred: start-up cost
-    from rich.table import Table  # deferred: start-up cost
 
-    table = Table(title=f"{title}\nat most, for a request of {size} bytes", title_justify="left", header_style="bold")
-    table.add_column("step")
-    table.add_column("how")
-    for name in ("calls", "prompt", "completion", "cost", "time", "at once"):
-        table.add_column(name, justify="right")
-    _rows(table, certificate.steps, size, "")
-    table.add_section()
-    table.add_row("in all", "", *_figures(certificate.total, size), style="bold")
-    console = Console(width=120 if not Console().is_terminal else None)
-    console.print(table)
-    if certificate.critical_path:
-        console.print(f"critical path: {' → '.join(certificate.critical_path)}", highlight=False)
-    if certificate.total.cost is None:
-        console.print(f"no price: {', '.join(certificate.unpriced)}", highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else PRINTED, highlight=False)
+    console.print(title, style="bold", markup=False)
+    console.print(f"at most, for a request of {size} bytes")
+    console.print(_table(certificate, size, narrow=console.width < NARROW))
+    for line in _remarks(certificate):
+        console.print(line, markup=False, soft_wrap=True)
     console.print()
 
 
-def _rows(table: object, steps: tuple[StepBound, ...], size: int, indent: str) -> None:
+def _table(certificate: Certificate, size: int, *, narrow: bool) -> Table:
+    from rich import box  # deferred: start-up cost
     from rich.table import Table  # deferred: start-up cost
 
-    assert isinstance(table, Table)
+    frame = box.SIMPLE_HEAD if narrow else box.HEAVY_HEAD
+    padding = (0, 1, 0, 0) if narrow else (0, 1)
+    table = Table(box=frame, header_style="bold", padding=padding, pad_edge=not narrow, show_edge=not narrow)
+    table.add_column("step", overflow="fold")
+    table.add_column("how", overflow="fold")
+    for name in FIGURES:
+        table.add_column(name, justify="right", no_wrap=True)
+    _rows(table, certificate.steps, size, "")
+    table.add_section()
+    table.add_row("in all", "", *_figures(certificate.total, size), style="bold")
+    return table
+
+
+def _rows(table: Table, steps: tuple[StepBound, ...], size: int, indent: str) -> None:
     for step in steps:
-        table.add_row(
-            indent + step.step, step.how.replace("`", ""), *_figures(step.bound, size), style="dim" if indent else ""
-        )
-        _rows(table, step.inner, size, indent + "  ")
+        style = "dim" if indent else ""
+        table.add_row(f"{indent}{step.step}", _how(step), *_figures(step.bound, size), style=style)
+        _rows(table, step.inner, size, f"{indent}  ")
+
+
+def _how(step: StepBound) -> str:
+    """How a bound comes about, with the names of roles and recipes as their own module says them."""
+    return re.sub(r"`(?:\w+\.)*(\w+)`", r"\1", step.how)
 
 
 def _figures(bound: Bound, size: int) -> tuple[str, ...]:
-    cost = "?" if bound.cost is None else f"${bound.cost.at(size):.4f}"
     prompt = f"{round(bound.prompt_tokens.at(size)):,}"
+    cost = "?" if bound.cost is None else _dollars(bound.cost.at(size))
     return f"{bound.calls}", prompt, f"{bound.completion_tokens:,}", cost, f"{bound.seconds:g}s", f"{bound.parallel}"
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:.4f}" if amount == 0 or amount >= 0.001 else f"${amount:.2g}"
+
+
+def _remarks(certificate: Certificate) -> Iterator[str]:
+    """What makes up the time and the peak, and why the cost is not known."""
+    seconds = {step.step: step.bound.seconds for step in certificate.steps}
+    if certificate.critical_path:
+        path = " → ".join(certificate.critical_path)
+        ended = sum(seconds.get(name, 0) for name in certificate.critical_path) > certificate.total.seconds + 1e-6
+        yield f"critical path: {path}" + (
+            f", ended by the budget after {certificate.total.seconds:g}s" if ended else ""
+        )
+    if len(certificate.parallel_steps) > 1:
+        yield f"most at once: {' + '.join(certificate.parallel_steps)}"
+    if certificate.total.cost is None:
+        yield f"no price: {', '.join(certificate.unpriced)}"
