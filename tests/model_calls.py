@@ -22,7 +22,7 @@ def model_call(**changes: Any) -> ModelCall:  # Any: the fields of a call
 async def deltas_of(backend: Backend, call: ModelCall = CALL) -> list[Delta]:
     """All that a streamed reply brings; raises `BackendError`."""
     found = []
-    async with aclosing(backend.stream(call)) as deltas:  # type: ignore[type-var]  # a backend may give any iterator
+    async with aclosing(backend.stream(call)) as deltas:
         async for delta in deltas:
             found.append(delta)  # noqa: PERF401 - what came before a failure is not lost on a reader of a trace
     return found

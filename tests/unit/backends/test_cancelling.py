@@ -82,7 +82,7 @@ async def test_a_stream_that_its_reader_leaves_closes_its_connection(opened: Ope
     with Upstream(STALLS["in its stream"]) as upstream:
         async with opened() as client:
             backend = OpenAIBackend(upstream.url, None, client)
-            async with aclosing(backend.stream(CALL)) as deltas:  # type: ignore[type-var]  # it is a generator
+            async with aclosing(backend.stream(CALL)) as deltas:
                 async for delta in deltas:
                     assert delta.text == "Jup"
                     break
