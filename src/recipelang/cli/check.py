@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from recipelang.cli.compiling import add_format, opened, print_json, show
-from recipelang.cli.exits import Exit
+from recipelang.cli.exits import Exit, Stop
 from recipelang.diagnostics import Diagnostic
 from recipelang.diagnostics.rendering import apply_fixes, summary, to_json
 
@@ -25,7 +26,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         if arguments.fix and path != "-" and not path.startswith("std."):
             fixed = apply_fixes(compilation.source.text, compilation.diagnostics, compilation.source.name)
             if fixed != compilation.source.text:
-                Path(path).write_text(fixed, encoding="utf-8")
+                _write(Path(path), fixed)
                 compilation = opened(path)
         found += compilation.diagnostics
     if arguments.format == "json":
@@ -34,3 +35,13 @@ def run(arguments: argparse.Namespace) -> Exit:
         show(found)
         print(f"{', '.join(arguments.files)}: {summary(found)}", file=sys.stderr)
     return Exit.PROBLEMS if any(diagnostic.severity == "error" for diagnostic in found) else Exit.FINE
+
+
+def _write(file: Path, text: str) -> None:
+    """Writes the text back with the line ends, and the byte order mark, that the file had."""
+    try:
+        before = file.read_bytes()
+        ended = text.replace("\n", "\r\n") if b"\r\n" in before else text
+        file.write_bytes((BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + ended.encode())
+    except OSError as error:
+        raise Stop(Exit.INPUT_OUTPUT, f"{file}: {(error.strerror or str(error)).lower()}") from error

@@ -6,6 +6,7 @@ import argparse
 
 from recipelang.cli.compiling import add_format, print_json
 from recipelang.cli.exits import Exit, Stop
+from recipelang.diagnostics import Code
 from recipelang.diagnostics.catalogue import all_codes
 from recipelang.diagnostics.suggesting import nearest
 
@@ -17,9 +18,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Exit:
     codes = all_codes()
+    as_json = arguments.format == "json"
     if arguments.code is None:
-        for code in codes.values():
-            print(f"{code.id}  {code.title}")
+        if as_json:
+            print_json({"codes": [_told(code) for code in codes.values()]})
+        else:
+            print("".join(f"{code.id}  {code.title}\n" for code in codes.values()), end="")
         return Exit.FINE
     wanted = arguments.code.upper()
     if wanted not in codes:
@@ -27,23 +31,25 @@ def run(arguments: argparse.Namespace) -> Exit:
         hint = f"; did you mean {near}?" if near else "; `recipelang explain` lists them all"
         raise Stop(Exit.USAGE, f"there is no code {arguments.code}{hint}")
     code = codes[wanted]
-    if arguments.format == "json":
-        print_json(
-            {
-                "code": code.id,
-                "title": code.title,
-                "severity": code.severity,
-                "why": code.why,
-                "wrong": code.wrong,
-                "right": code.right,
-            }
-        )
+    if as_json:
+        print_json(_told(code))
         return Exit.FINE
     print(
         f"{code.id}: {code.title}\n\n{code.why}\n\nWrong:\n\n{_indented(code.wrong)}\nRight:\n\n{_indented(code.right)}",
         end="",
     )
     return Exit.FINE
+
+
+def _told(code: Code) -> dict[str, str]:
+    return {
+        "code": code.id,
+        "title": code.title,
+        "severity": code.severity.value,
+        "why": code.why,
+        "wrong": code.wrong,
+        "right": code.right,
+    }
 
 
 def _indented(text: str) -> str:

@@ -24,6 +24,8 @@ def compiled_pattern(pattern: str) -> Any:  # Any: the library carries no types
     options.log_errors = False
     try:
         return re2.compile(pattern, options)
+    except UnicodeEncodeError as error:
+        raise BadPattern("it has a character that no encoding can hold") from error
     except re2.error as error:
         reason = error.args[0] if error.args else error
         raise BadPattern(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from recipelang.diagnostics import Diagnostic, Report
-from recipelang.diagnostics.catalogue import bounds, calls, names, types
+from recipelang.diagnostics.catalogue import bounds, calls, names, syntax, types
 from recipelang.ir import plan as ir
 from recipelang.ir.types import AnswerType, NeverType, RequestType, spelled
 from recipelang.semantics.contracts import ContractReader
@@ -21,6 +21,11 @@ from recipelang.semantics.scope import Local, Module, Scope, Symbol, look_up, vi
 from recipelang.source import Loader, Span
 from recipelang.syntax import nodes
 
+if TYPE_CHECKING:
+    from recipelang.semantics.tested import RecipeTest
+
+MAX_NESTED = 50
+"""Recipes that call one another in a row."""
 REQUEST = Local(RequestType(), None, "request")
 NOWHERE = {
     "it": "the item at hand in `accept`, `keep`, `by` and the like, and nothing elsewhere",
@@ -44,6 +49,7 @@ class Checked:
     visible: list[str] = field(default_factory=list)  # what its `use` lines bring
     recipe_nodes: dict[str, nodes.Recipe] = field(default_factory=dict)
     entry_places: dict[str, Span] = field(default_factory=dict)
+    tests: list[RecipeTest] = field(default_factory=list)  # of the root file
     boundary_places: dict[str, Span] = field(default_factory=dict)
 
 
@@ -53,6 +59,8 @@ def check(program: Program, loader: Loader, report: Report) -> Checked:
     checker.check_circles(program)
     for module in program.modules:
         checker.module(module, quiet_warnings=module is not program.root)
+    if any(isinstance(node, nodes.Test) for node in program.root.file.declarations):
+        checker.check_tests(program.root)
     checker.result.visible = [
         symbol.qualified for name in visible_names(program.root) for symbol in look_up(program.root, name)
     ]
@@ -130,6 +138,13 @@ class _Checker:
             case _:
                 raise AssertionError(f"a {symbol.kind} can't be called")  # the caller has looked
 
+    def check_tests(self, root: Module) -> None:
+        """The tests of the file that was asked about; those of the files that it uses are not its own."""
+        from recipelang.semantics.testing import TestChecker  # deferred: most files have none
+
+        tests = TestChecker(root, self.result, self.signature, lambda module: self._declarer(module, self.report))
+        self.result.tests = tests.check()
+
     # -------------------------------------------------------------- expose
 
     def _expose(self, node: nodes.Expose, declarer: Declarer) -> None:
@@ -178,13 +193,14 @@ class _Checker:
 
     def check_circles(self, program: Program) -> None:
         """No recipe calls itself, however many others are between: that is what keeps every cost bounded."""
-        done: set[str] = set()
+        done: dict[str, int] = {}
         for module in program.modules:
             for node in module.declared.values():
                 if isinstance(node, nodes.Recipe):
                     self._visit(Symbol(module, node), done)
 
-    def _visit(self, start: Symbol, done: set[str]) -> None:
+    def _visit(self, start: Symbol, done: dict[str, int]) -> None:
+        """Depth first; `done` says how many recipes are in one another below each that has been looked at."""
         if start.qualified in done:
             return
         path: list[tuple[Symbol, Iterator[tuple[Symbol, Span]]]] = [(start, iter(_recipes_called(start)))]
@@ -195,7 +211,10 @@ class _Checker:
             if following is None:
                 path.pop()
                 on_path.discard(symbol.qualified)
-                done.add(symbol.qualified)
+                below = [done.get(called.qualified, 0) for called, _ in _recipes_called(symbol)]
+                done[symbol.qualified] = 1 + max(below, default=0)
+                if done[symbol.qualified] == MAX_NESTED + 1:
+                    self._too_deep(symbol)
                 continue
             called, place = following
             if called.qualified in on_path:
@@ -204,6 +223,16 @@ class _Checker:
             elif called.qualified not in done:
                 on_path.add(called.qualified)
                 path.append((called, iter(_recipes_called(called))))
+
+    def _too_deep(self, symbol: Symbol) -> None:
+        self.report(
+            syntax.TOO_DEEP.at(
+                symbol.node.name.span,
+                f"the recipe `{symbol.node.name.text}` is nested too deeply",
+                label=f"more than {MAX_NESTED} recipes call one another",
+                help="let one recipe take the steps of several",
+            )
+        )
 
     def _recursion(self, circle: list[str], place: Span) -> None:
         self.report(

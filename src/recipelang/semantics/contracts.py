@@ -138,10 +138,12 @@ class ContractReader:
             text = self.loader.load(beside(self.module.source.name, path.value)).text
             schema: Any = json.loads(text)
         except LoadProblem as problem:
-            self.report(modules.NOT_LOADED.at(path.span, f"can't read {problem.name}", label=problem.reason))
+            help = "the path is taken from the folder of this file"
+            self.report(modules.NOT_LOADED.at(path.span, f"can't read {problem.name}", label=problem.reason, help=help))
             return None
         except (ValueError, RecursionError) as problem:
-            self.report(types.NO_SCHEMA.at(path.span, "this file is not JSON", label=str(problem)))
+            where = f"{problem.msg}, on line {problem.lineno}" if isinstance(problem, json.JSONDecodeError) else ""
+            self.report(types.NO_SCHEMA.at(path.span, "this file is not JSON", label=where.lower()))
             return None
         if _refers_elsewhere(schema):
             self.report(

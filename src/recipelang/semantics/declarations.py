@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from recipelang.diagnostics import Label, Report
+from recipelang.diagnostics import Edit, Fix, Label, Report
 from recipelang.diagnostics.catalogue import calls, modules, names, types, warnings
 from recipelang.ir import plan as ir
 from recipelang.ir.sizing import DEFAULT_MAX_TOKENS
@@ -21,6 +21,7 @@ from recipelang.ir.types import (
 from recipelang.semantics.attributes import Attributes, read_attributes
 from recipelang.semantics.contracts import MAX_REPAIRS, record_schema
 from recipelang.semantics.expressions import Elaborator, listed
+from recipelang.semantics.planning import is_plan, plan_return
 from recipelang.semantics.reserved import CALL_SETTINGS, RESERVED, reserved
 from recipelang.semantics.scope import Local, Scope
 from recipelang.semantics.templates import TemplateReader
@@ -28,6 +29,9 @@ from recipelang.semantics.written_types import TypeReader
 from recipelang.syntax import nodes
 
 MAX_TEMPERATURE = 2
+CALL_PATH = "/chat/completions"
+PLAN_REPAIRS = 1
+"""Repairs of a plan that can't be carried out, where its role does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Declarer:
                     "this is not the address of an endpoint",
                     label=_what_is_wrong_with(url.value),
                     help='it is the part before `/chat/completions`, such as `"https://api.example.com/v1"`',
+                    fix=_shorter_url(url),
                 )
             )
         key = self._secret(given)
@@ -180,7 +185,7 @@ class Declarer:
         """The parameters as names to read and as nodes of the plan; defaults see the request and the constants."""
         locals_: dict[str, Local] = {}
         parameters: list[ir.Parameter] = []
-        own = {node.name.text: "is a parameter itself: a default reads the request and declarations" for node in given}
+        own = {node.name.text: "a parameter; a default reads the request and declarations only" for node in given}
         scope = self.constants.without(own)
         for node in given:
             name, type = node.name.text, self.types.type_of(node.type)
@@ -226,7 +231,7 @@ class Declarer:
         )
         given = read_attributes("a role", node.attributes, known, self.report)
         locals_, parameters = self.parameters(node.parameters, "role")
-        returns = self._role_returns(node)
+        returns, planning = self._role_returns(node, parameters)
         conversation = given.boolean("conversation") is not False
         reader = TemplateReader({name: value.type for name, value in locals_.items()}, self.report)
         system, prompt = given.text("system"), given.text("prompt")
@@ -262,29 +267,35 @@ class Declarer:
             model=self._constant(given, "model", ModelType()),
             contract=self._constant(given, "contract", ContractType(MAX_REPAIRS)),
             schema=schema,
-            repair=self._role_repair(given, schema),
+            planning=planning,
+            repair=self._role_repair(given, schema, planning),
             conversation=conversation,
             shuffle=given.boolean("shuffle") is not False,
             doc=node.doc,
         )
 
-    def _role_returns(self, node: nodes.Role) -> Type:
+    def _role_returns(self, node: nodes.Role, parameters: list[ir.Parameter]) -> tuple[Type, ir.Planning | None]:
+        if isinstance(node.returns, nodes.NamedType) and is_plan(node.returns):
+            found = plan_return(node.returns, parameters, self.report)
+            return (found.type, found.planning) if found is not None else (NeverType(), None)
         returns = self.returns(node.returns)
         if isinstance(returns, (AnswerType, RecordType, NeverType)):
-            return returns
+            return returns, None
         assert node.returns is not None  # the type of a role without one is `answer`
         self.report(
             types.ROLE_RETURNS.at(
                 node.returns.span,
-                "a role returns an `answer` or a record",
+                "a role returns an `answer`, a record or a plan",
                 label=f"not `{spelled(returns)}`",
                 help="put it into a record: `record grade { score: score }`",
             )
         )
-        return NeverType()
+        return NeverType(), None
 
-    def _role_repair(self, given: Attributes, schema: str | None) -> int:
-        repair = given.integer("repair", 0, MAX_REPAIRS) or 0
+    def _role_repair(self, given: Attributes, schema: str | None, planning: ir.Planning | None) -> int:
+        repair = given.integer("repair", 0, MAX_REPAIRS)
+        if planning is not None:
+            return PLAN_REPAIRS if repair is None else repair
         if repair and schema is None:
             self.report(
                 calls.SETTING.at(
@@ -293,7 +304,7 @@ class Declarer:
                     help="an answer's repairs are those of its contract",
                 )
             )
-        return repair
+        return repair or 0
 
     def _check_sees_something(self, node: nodes.Role, conversation: bool, given: Attributes) -> None:
         if not conversation and "prompt" not in given.values:
@@ -324,12 +335,18 @@ def _what_is_wrong_with(url: str) -> str:
     if any(not c.isprintable() or c.isspace() for c in url):
         return "it has a blank in it"
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "it begins with `http://` or `https://`, and a host"
+        return "`http://` or `https://` is missing, or the host after it"
     if parts.username or parts.password:
         return 'it holds a password: use `key = env("NAME")`'
     if parts.query or parts.fragment:
         return "it has no `?` and no `#`"
-    return "it ends before `/chat/completions`" if parts.path.rstrip("/").endswith("/chat/completions") else ""
+    return "it goes on too far" if parts.path.rstrip("/").endswith(CALL_PATH) else ""
+
+
+def _shorter_url(url: nodes.Text) -> Fix | None:
+    base = url.value.rstrip("/").removesuffix(CALL_PATH)
+    whole = url.span.text == f'"{url.value}"' and not _what_is_wrong_with(base)
+    return Fix("leave out the end", (Edit(url.span, f'"{base}"'),)) if whole else None
 
 
 def _is_variable(name: str) -> bool:

@@ -39,7 +39,7 @@ from recipelang.semantics import members
 from recipelang.semantics.functions import CallSite, result_of
 from recipelang.semantics.narrowing import TypeAt, facts_if_false, facts_if_true, path_of
 from recipelang.semantics.reserved import RESERVED, reserved
-from recipelang.semantics.scope import Local, Scope, Symbol, look_up, may_declare, visible_names
+from recipelang.semantics.scope import Local, Module, Scope, Symbol, hidden, look_up, may_declare, visible_names
 from recipelang.semantics.typed import ERRONEOUS, Typed
 from recipelang.semantics.typing import fits, fits_but_for_length, is_number, join, number_type, without_none
 from recipelang.source import Span
@@ -112,7 +112,7 @@ class Elaborator:
                     node.span,
                     f"{what} may be none",
                     label=f"`{spelled(actual)}`, but `{spelled(wanted)}` is wanted",
-                    help="give what to use instead with `or`, or test it first with `!= none`",
+                    help=f"say what to use instead, `{_brief(node)} or ...`, or test it first, `{_brief(node)} != none`",
                 )
             )
             return
@@ -150,7 +150,8 @@ class Elaborator:
 
     def _name(self, node: nodes.Name, scope: Scope, wanted: Type | None) -> Typed:
         if node.text in scope.unavailable:
-            self.report(names.NOT_HERE.at(node.span, f"`{node.text}` {scope.unavailable[node.text]}"))
+            why = scope.unavailable[node.text]
+            self.report(names.NOT_HERE.at(node.span, f"`{node.text}` can't be read here", label=why))
             return ERRONEOUS
         if node.text in scope.locals:
             type = scope.narrowed.get(node.text, scope.locals[node.text].type)
@@ -165,7 +166,9 @@ class Elaborator:
                 return Typed(ir.ModelReference(symbol.qualified), ModelType())
             case nodes.Contract():
                 return Typed(ir.ContractReference(symbol.qualified), ContractType(members.repairs_of(symbol.node)))
-            case nodes.Role() | nodes.Recipe():
+            case nodes.Boundary():
+                return Typed(ir.BoundaryReference(symbol.qualified), BoolType())
+            case nodes.Role() | nodes.Recipe() | nodes.Extern():
                 self.report(
                     calls.NOT_IN_EXPRESSION.at(
                         node.span,
@@ -213,7 +216,10 @@ class Elaborator:
         return None
 
     def unknown(self, node: nodes.Name, scope: Scope, what: str) -> None:
-        if may_declare(scope.module, node.text):
+        private = hidden(scope.module, node.text)
+        if private is not None:
+            self._private(node, private)
+        if private is not None or may_declare(scope.module, node.text):
             return
         near = nearest(node.text, [*scope.locals, *visible_names(scope.module)])
         self.report(
@@ -222,7 +228,17 @@ class Elaborator:
                 f"unknown {what} `{node.text}`",
                 label="not declared here, nor in a file that this one uses",
                 help=f"did you mean `{near}`?" if near else _use_help(node.text),
-                fix=_replace(node.span, near),
+                fix=_replace(node.span, near) or _use_fix(node.text, scope.module),
+            )
+        )
+
+    def _private(self, node: nodes.Name, symbol: Symbol) -> None:
+        self.report(
+            names.PRIVATE.at(
+                node.span,
+                f"the {symbol.kind} `{node.text}` is private to `{symbol.module.source.name}`",
+                labels=(Label(symbol.node.name.span, "declared here"),),
+                help="remove `private` there, or use what that file offers",
             )
         )
 
@@ -457,7 +473,7 @@ class Elaborator:
                 return Typed(ERRONEOUS.expression, BoolType())
         if not (_ordered_alike(one, other)):
             self._incompatible(
-                node, left, right, f"`{node.operator}` compares two numbers, durations, amounts or texts"
+                node, left, right, f"`{node.operator}` compares values of one kind: numbers, durations, amounts, texts"
             )
             return Typed(ERRONEOUS.expression, BoolType())
         operator = cast(Literal["<", "<=", ">", ">="], node.operator)
@@ -532,6 +548,9 @@ class Elaborator:
     # ---------------------------------------------------- members and items
 
     def _member(self, node: nodes.Member, scope: Scope) -> Typed:
+        if isinstance(node.target, nodes.Name) and _is_alias(node.target.text, scope):
+            qualified = nodes.Name(f"{node.target.text}.{node.name.text}", span=node.span)
+            return self._name(qualified, scope, None)
         target = self.typed(node.target, scope)
         if isinstance(target.type, NeverType):
             return ERRONEOUS
@@ -619,6 +638,7 @@ class Elaborator:
                     node.span,
                     "`fail` may stand only in a fallback or as an arm of `choose`",
                     label="an expression never fails",
+                    help='make it an arm: `choose x { when ... => ... otherwise => fail("why") }`',
                 )
             )
             return ERRONEOUS
@@ -631,16 +651,16 @@ class Elaborator:
     def _not_a_function(self, node: nodes.Call, scope: Scope) -> None:
         name = node.callee.text
         found = look_up(scope.module, name)
-        if found and isinstance(found[0].node, (nodes.Role, nodes.Recipe)):
+        if found and isinstance(found[0].node, (nodes.Role, nodes.Recipe, nodes.Extern)):
             self._name(node.callee, scope, None)
             return
-        near = nearest(name, FUNCTIONS)
+        near = OTHER_NAMES.get(name) or nearest(name, FUNCTIONS)
         self.report(
             names.UNKNOWN_FUNCTION.at(
                 node.callee.span,
                 f"unknown function `{name}`",
                 help=f"did you mean `{near}`?" if near else "the built-in functions are listed in docs/functions.md",
-                fix=_replace(node.callee.span, near),
+                fix=_replace(node.callee.span, near if name not in OTHER_NAMES else None),
             )
         )
 
@@ -777,14 +797,50 @@ def _replace(span: Span, near: str | None) -> Fix | None:
     return None if near is None else Fix(f"use `{near}`", (Edit(span, near),))
 
 
+def _is_alias(name: str, scope: Scope) -> bool:
+    """Whether a name stands for a file that goes by it, and for nothing nearer."""
+    return name not in scope.locals and any(used.alias == name for used in scope.module.uses)
+
+
 def _step_for(symbol: Symbol) -> str:
-    return "ask" if isinstance(symbol.node, nodes.Role) else "run"
+    return {"role": "ask", "recipe": "run", "extern": "call"}[symbol.kind]
+
+
+OTHER_NAMES = {
+    "len": "size", "length": "size", "average": "mean", "avg": "mean", "sorted": "sort", "argmax": "best",
+    "argmin": "worst", "distinct": "unique", "head": "first", "tail": "last", "slice": "take", "includes": "contains",
+}  # fmt: skip
+"""What other languages call the built-in functions."""
+
+
+def _brief(node: nodes.Expression) -> str:
+    """An expression as it is written, where it is short enough to be quoted."""
+    text = node.span.text
+    return text if len(text) <= 30 and "\n" not in text else "x"
+
+
+def _is_standard(name: str) -> bool:
+    from recipelang.resources import standard_recipe_names  # deferred: only a mistake needs the folder's listing
+
+    return name in standard_recipe_names()
 
 
 def _use_help(name: str) -> str:
-    from recipelang.resources import standard_recipe_names  # deferred: only a mistake needs the folder's listing
+    return f"there is a standard recipe of that name: add `use std.{name}`" if _is_standard(name) else ""
 
-    return f"there is a standard recipe of that name: add `use std.{name}`" if name in standard_recipe_names() else ""
+
+def _use_fix(name: str, module: Module) -> Fix | None:
+    """Add the `use` line: before the others, else after the language, else first of all."""
+    if not _is_standard(name):
+        return None
+    file, line = module.file, f"use std.{name}"
+    first = next((each for each in file.declarations if isinstance(each, nodes.Use)), None)
+    if first is None and file.language is not None:
+        edit = Edit(module.source.span(file.language.span.end, file.language.span.end), f"\n{line}")
+    else:
+        at = first.span.start if first is not None else 0
+        edit = Edit(module.source.span(at, at), f"{line}\n")
+    return Fix(f"add `{line}`", (edit,))
 
 
 def _length_help(actual: ListType, wanted: ListType) -> str:

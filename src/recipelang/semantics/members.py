@@ -10,12 +10,15 @@ from recipelang.ir.types import (
     EnumType,
     FloatType,
     IntType,
+    ListType,
     ModelType,
     MoneyType,
     OptionalType,
+    PlanType,
     RecordType,
     RequestType,
     ScoreType,
+    TaskType,
     TextType,
     Type,
 )
@@ -67,6 +70,7 @@ _MEMBERS: dict[type, dict[str, Type]] = {
         "metadata": METADATA,
     },
 }
+_TASK: dict[str, Type] = {"name": TextType(), "instruction": TextType(), "model": ModelType()}
 _NAMED: dict[str, dict[str, Type]] = {
     "price": {"input": MoneyType(), "output": MoneyType()},
     "usage": {"prompt_tokens": _COUNT, "completion_tokens": _COUNT, "total": _COUNT},
@@ -75,6 +79,11 @@ _NAMED: dict[str, dict[str, Type]] = {
 
 def of(type: Type) -> dict[str, Type]:
     """The members of a type with their types; empty for one that has none."""
+    if isinstance(type, TaskType):
+        most = None if type.steps is None else type.steps - 1
+        return {**_TASK, "results": ListType(AnswerType(), 0, most)}
+    if isinstance(type, PlanType):
+        return {"steps": IntType(1, type.steps), "text": TextType()}
     if isinstance(type, RecordType):
         return {field.name: field.type for field in type.fields} or _NAMED.get(type.name, {})
     return _MEMBERS.get(type.__class__, {})

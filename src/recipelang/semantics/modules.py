@@ -11,7 +11,7 @@ from recipelang.diagnostics.catalogue import modules, names
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.resources import standard_recipe, standard_recipe_names
 from recipelang.semantics.reserved import RESERVED, TYPE_NAMES, reserved
-from recipelang.semantics.scope import KIND_OF, Declared, Module
+from recipelang.semantics.scope import KIND_OF, Declared, Module, Used
 from recipelang.source import Loader, LoadProblem, Source, Span
 from recipelang.syntax import nodes
 
@@ -76,10 +76,26 @@ class Gatherer:
             used, only = self._standard(use)
         if used is None:
             module.incomplete = True
-        elif (used, only) in module.uses:
+            return
+        alias = use.alias.text if use.alias is not None else None
+        found = Used(used, only if alias is None else None, alias)
+        if found in module.uses:
             self._used_twice(use)
-        else:
-            module.uses.append((used, only))
+        elif self._is_new(use.alias, module):
+            module.uses.append(found)
+
+    def _is_new(self, alias: nodes.Name | None, module: Module) -> bool:
+        """Whether an alias stands for nothing else yet."""
+        if alias is None:
+            return True
+        if alias.text in module.declared or any(used.alias == alias.text for used in module.uses):
+            self.report(
+                names.DUPLICATE.at(
+                    alias.span, f"`{alias.text}` is in use here already", help="choose another word after `as`"
+                )
+            )
+            return False
+        return True
 
     def _used_twice(self, use: nodes.Use) -> None:
         self.report(
@@ -126,7 +142,8 @@ class Gatherer:
         try:
             source = load()
         except LoadProblem as problem:
-            self.report(modules.NOT_LOADED.at(place, f"can't read {problem.name}", label=problem.reason))
+            help = "the path is taken from the folder of this file"
+            self.report(modules.NOT_LOADED.at(place, f"can't read {problem.name}", label=problem.reason, help=help))
             return None
         return self._module(source, self._unique(short))
 
@@ -143,7 +160,7 @@ def _declared(file: nodes.File, report: Report) -> dict[str, Declared]:
     """The declarations by name; a second one of a name is reported and left out."""
     found: dict[str, Declared] = {}
     for declaration in file.declarations:
-        if isinstance(declaration, (nodes.Use, nodes.Expose)):
+        if isinstance(declaration, (nodes.Use, nodes.Expose, nodes.Test)):
             continue
         name = declaration.name
         kind = KIND_OF[type(declaration)]

@@ -35,7 +35,7 @@ from recipelang.semantics.narrowing import facts_if_false, facts_if_true
 from recipelang.semantics.reserved import CALL_SETTINGS, RESERVED, reserved
 from recipelang.semantics.scope import Local, Scope, Symbol, look_up
 from recipelang.semantics.typed import ERRONEOUS, Typed
-from recipelang.semantics.typing import fits, join
+from recipelang.semantics.typing import join
 from recipelang.source import Span
 from recipelang.syntax import nodes
 
@@ -323,9 +323,7 @@ class RecipeChecker:
         when, inner = self._when(policy, scope)
         call, type = self._call(step.call, inner, wants="role", step="ask")
         fallback, type = self._fallback(policy, scope, type)
-        optional = policy.boolean("optional") is True
-        if optional and fallback is not None:
-            self._both(policy, "optional", "fallback")
+        optional = self._is_optional(policy, fallback)
         return ir.Ask(
             name=step.name.text,
             type=_maybe(type) if optional or when is not None else type,
@@ -344,15 +342,20 @@ class RecipeChecker:
         condition = self.elaborator.condition(node, scope, "`when`")
         return condition.expression, scope.with_narrowed(facts_if_true(node, self.elaborator.type_at(scope)))
 
-    def _both(self, policy: Attributes, one: str, other: str) -> None:
+    def _is_optional(self, policy: Attributes, fallback: Expression | None) -> bool:
+        """Whether a failure gives none; a fallback says something else of it, so that there can't be both."""
+        optional = policy.boolean("optional") is True
+        if not optional or fallback is None:
+            return optional
         self.report(
             calls.SETTING.at(
-                policy.values[one].span,
-                f"`{one}` and `{other}` exclude each other",
-                labels=(Label(policy.values[other].span, "this says what to do on a failure already"),),
-                help=f"keep one: `{other}` gives another value, `{one}` gives none",
+                policy.values["optional"].span,
+                "`optional` and `fallback` exclude each other",
+                labels=(Label(policy.values["fallback"].span, "this says what to do on a failure already"),),
+                help="keep one: `fallback` gives another value, `optional` gives none",
             )
         )
+        return False
 
     def _fanout(self, step: nodes.Fanout, scope: Scope) -> ir.Step:
         policy = self._policy(step)
@@ -530,18 +533,21 @@ class RecipeChecker:
             over, inner = self._items(step.variable, step.iterable, before)
         times = self._times(step, before)
         start = self._start(policy, step, before)
-        state = join(start.type, self._returns_of(step.call, scope)) or start.type
+        gives = self._returns_of(step.call, scope)
+        state = join(start.type, gives)
+        if state is None:
+            state = gives
+            self.report(
+                types.MISMATCH.at(
+                    policy.values["start"].span,
+                    "a round starts from what the one before gives",
+                    label=f"this is `{spelled(start.type)}`",
+                    labels=(Label(step.call.span, f"this gives `{spelled(gives)}`"),),
+                )
+            )
         name = step.name.text
         inside = inner.with_locals(**{name: Local(state, step.name.span, "step")})
         call, result = self._call(step.call, inside, wants="either", step="repeat")
-        if not fits(result, state):
-            self.report(
-                types.MISMATCH.at(
-                    step.call.span,
-                    "a round must give what the next one starts from",
-                    label=f"this gives `{spelled(result)}`, `start` is `{spelled(start.type)}`",
-                )
-            )
         after = scope.with_locals(**{name: Local(result, step.name.span, "step")})
         until = self.elaborator.condition(policy.values["until"], after, "`until`") if policy.get("until") else None
         fallback, type = self._fallback(policy, inside, state)
@@ -629,9 +635,7 @@ class RecipeChecker:
             name, type = signature.symbol.qualified, signature.returns
             arguments = self._arguments(step.call, signature, self._given(step.call, signature), inner)
         fallback, type = self._fallback(policy, scope, type)
-        optional = policy.boolean("optional") is True
-        if optional and fallback is not None:
-            self._both(policy, "optional", "fallback")
+        optional = self._is_optional(policy, fallback)
         return ir.HostCall(
             name=step.name.text,
             type=_maybe(type) if optional or when is not None else type,
@@ -672,7 +676,7 @@ class RecipeChecker:
                         labels=(Label(step.arms[number - 1].call.span, f"`{spelled(type)}` so far"),),
                     )
                 )
-            type = joined or type
+            type = joined or NeverType()
         if all(arm.condition is not None for arm in step.arms) and "fallback" not in policy.values:
             self.report(
                 calls.ARMS.at(
@@ -704,9 +708,7 @@ class RecipeChecker:
         policy = self._policy(step)
         call, type = self._call(step.call, scope, wants="recipe", step="run")
         fallback, type = self._fallback(policy, scope, type)
-        optional = policy.boolean("optional") is True
-        if optional and fallback is not None:
-            self._both(policy, "optional", "fallback")
+        optional = self._is_optional(policy, fallback)
         return ir.Run(
             name=step.name.text,
             type=_maybe(type) if optional else type,

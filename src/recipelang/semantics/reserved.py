@@ -29,7 +29,7 @@ PLAIN_TYPES: dict[str, Type] = {
     "answer": AnswerType(),
     "request": RequestType(),
 }
-TYPE_NAMES = (*PLAIN_TYPES, "int", "enum", "contract")
+TYPE_NAMES = (*PLAIN_TYPES, "int", "enum", "contract", "plan")
 CALL_SETTINGS = ("model", "temperature", "max_tokens", "contract")
 """What may be set at a role's call besides its parameters, which therefore can't have these names."""
 RESERVED = ("request", "it", "tried", "fail", "true", "false", "none", "not", "and", "or", "in", "if", "else", "for")

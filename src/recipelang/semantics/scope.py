@@ -10,7 +10,7 @@ from recipelang.ir.types import Type
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
 
-Declared = nodes.Backend | nodes.Model | nodes.Record | nodes.Contract | nodes.Role | nodes.Recipe
+Declared = nodes.Named
 
 KIND_OF: dict[type, str] = {
     nodes.Backend: "backend",
@@ -18,19 +18,36 @@ KIND_OF: dict[type, str] = {
     nodes.Record: "record",
     nodes.Contract: "contract",
     nodes.Role: "role",
+    nodes.Extern: "extern",
+    nodes.Boundary: "boundary",
     nodes.Recipe: "recipe",
 }
 
 
+@dataclass(frozen=True)
+class Used:
+    """A file that another one uses: `only` one of its names, or all; `alias` is what stands before them, if anything."""
+
+    module: Module
+    only: str | None = None
+    alias: str | None = None
+
+    def names(self) -> Iterator[str]:
+        """The names that it brings, as they are written in the file that uses it."""
+        for name, node in self.module.declared.items():
+            if not node.private and self.only in (None, name):
+                yield name if self.alias is None else f"{self.alias}.{name}"
+
+
 @dataclass(eq=False)
 class Module:
-    """One file. `uses` gives the modules whose names it may use, with the one name it takes (none: all of them)."""
+    """One file, its declarations, and the files it uses."""
 
     name: str  # how its declarations are qualified; empty for the root
     source: Source
     file: nodes.File
     declared: dict[str, Declared] = field(default_factory=dict)
-    uses: list[tuple[Module, str | None]] = field(default_factory=list)
+    uses: list[Used] = field(default_factory=list)
     incomplete: bool = False  # whether a file that it uses could not be had, with names that nobody knows
 
     def qualified(self, name: str) -> str:
@@ -58,21 +75,36 @@ def look_up(module: Module, name: str) -> list[Symbol]:
     """What a name stands for in a module: its own declaration, else those of the files it uses."""
     if name in module.declared:
         return [Symbol(module, module.declared[name])]
-    places = {used.name: used for used, only in module.uses if name in used.declared and only in (None, name)}
-    return [Symbol(used, used.declared[name]) for used in places.values()]
+    alias, _, bare = name.rpartition(".")
+    places = {
+        used.module.name: used.module for used in module.uses if (used.alias or "") == alias and name in used.names()
+    }
+    return [Symbol(place, place.declared[bare]) for place in places.values()]
 
 
 def may_declare(module: Module, name: str) -> bool:
     """Whether the name may be declared where it could not be read: that has been reported already."""
+    bare = name.rpartition(".")[2]
     return module.incomplete or any(
-        name in place.file.broken or place.incomplete for place in (module, *(used for used, _ in module.uses))
+        bare in place.file.broken or place.incomplete for place in (module, *(used.module for used in module.uses))
     )
 
 
 def visible_names(module: Module) -> Iterator[str]:
+    """Every name that may be written in a module."""
     yield from module.declared
-    for used, only in module.uses:
-        yield from used.declared if only is None else (only,)
+    for used in module.uses:
+        yield from used.names()
+
+
+def hidden(module: Module, name: str) -> Symbol | None:
+    """A private declaration of that name in a file that the module uses: there, but not to be used."""
+    alias, _, bare = name.rpartition(".")
+    for used in module.uses:
+        node = used.module.declared.get(bare)
+        if node is not None and node.private and (used.alias or "") == alias:
+            return Symbol(used.module, node)
+    return None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from recipelang.ir.types import (
     NeverType,
     NoneType,
     OptionalType,
+    PlanType,
     RecordType,
     ScoreType,
     Type,
@@ -45,6 +46,8 @@ def fits(actual: Type, wanted: Type) -> bool:
             return repair <= most
         case EnumType(cases), EnumType(others):
             return not others or (bool(cases) and set(cases) <= set(others))
+        case PlanType(steps), PlanType(most):
+            return _at_most(steps, most)
         case RecordType(), RecordType():
             return actual == wanted
         case ListType(item, low, high), ListType(other, wanted_low, wanted_high):
@@ -83,6 +86,8 @@ def join(one: Type, other: Type) -> Type | None:
             return FloatType()
         case ContractType(repair), ContractType(other_repair):
             return ContractType(max(repair, other_repair))
+        case PlanType(steps), PlanType(other_steps):
+            return PlanType(_greatest(steps, other_steps))
         case EnumType(cases), EnumType(others):
             return EnumType(tuple(dict.fromkeys(cases + others)))
         case ListType(item, low, high), ListType(other_item, other_low, other_high):

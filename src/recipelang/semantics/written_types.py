@@ -17,6 +17,7 @@ from recipelang.ir.types import (
     ListType,
     NeverType,
     OptionalType,
+    PlanType,
     RecordType,
     Type,
 )
@@ -25,6 +26,11 @@ from recipelang.semantics.reserved import PLAIN_TYPES, TYPE_NAMES
 from recipelang.semantics.scope import Module, Scope, Symbol, look_up, may_declare, visible_names
 from recipelang.syntax import nodes
 
+OTHER_NAMES = {
+    "string": "text", "str": "text", "boolean": "bool", "integer": "int", "number": "float", "double": "float",
+    "time": "duration",
+}  # fmt: skip
+"""What other languages call the types."""
 MAX_DEPTH = 16
 """Records in one another."""
 MAX_FIELDS = 500
@@ -58,17 +64,29 @@ class TypeReader:
             return ContractType(self._limits(node.bounds)[1] or 0) if node.bounds else ContractType()
         if name == "enum":
             return self._enum(node)
+        if name == "plan" and not node.cases:
+            return PlanType(self._limits(node.bounds)[1]) if node.bounds else PlanType()
         if node.bounds or node.cases:
-            self.report(
-                types.TYPE_ARGUMENTS.at(
-                    node.span,
-                    f"`{name}` takes nothing in parentheses",
-                    help="numbers with bounds are `int(1..16)`, choices `enum(a, b)`, lists `answer[2..8]`",
-                )
-            )
+            return self._with_parentheses(node)
         if name in PLAIN_TYPES:
             return PLAIN_TYPES[name]
         return self._record_type(node.name)
+
+    def _with_parentheses(self, node: nodes.NamedType) -> Type:
+        """Reports parentheses where there can be none; bounds in them are most likely those of a list."""
+        name, limits = node.name.text, node.bounds
+        self.report(
+            types.TYPE_ARGUMENTS.at(
+                node.span,
+                f"`{name}` takes nothing in parentheses",
+                help=f"a list has its bounds in brackets: `{name}[{limits.span.text}]`"
+                if limits
+                else "numbers with bounds are `int(1..16)`, choices `enum(a, b)`, lists `answer[2..8]`",
+                fix=Fix("use brackets", (Edit(node.span, f"{name}[{limits.span.text}]"),)) if limits else None,
+            )
+        )
+        plain = self.type_of(nodes.NamedType(node.name, None, (), span=node.name.span))
+        return ListType(plain, limits.low or 0, limits.high) if limits else plain
 
     def _record_type(self, name: nodes.Name) -> Type:
         found = look_up(self.module, name.text)
@@ -77,7 +95,7 @@ class TypeReader:
             return NeverType() if symbol is None else self.record(symbol)
         if may_declare(self.module, name.text):
             return NeverType()
-        near = nearest(name.text, [*TYPE_NAMES, *visible_names(self.module)])
+        near = OTHER_NAMES.get(name.text) or nearest(name.text, [*TYPE_NAMES, *visible_names(self.module)])
         what = f"the {found[0].kind} `{name.text}` is not a type" if found else f"unknown type `{name.text}`"
         self.report(
             names.UNKNOWN_TYPE.at(
@@ -113,7 +131,7 @@ class TypeReader:
 
     def record(self, symbol: Symbol) -> Type:
         """The record's type; one that is too large, or contains itself, is reported where it is declared."""
-        if _circle(symbol) or _fields_in(symbol) > MAX_FIELDS:
+        if _fields_in(symbol) > MAX_FIELDS:
             return NeverType()
         quiet = TypeReader(symbol.module, lambda _: None)
         fields = cast(nodes.Record, symbol.node).fields
@@ -125,11 +143,15 @@ class TypeReader:
         """Reports what is wrong with a record where it is declared."""
         self._check_fields(node)
         symbol = Symbol(self.module, node)
-        circle = _circle(symbol)
-        if circle:
-            if node is min(circle, key=lambda record: record.span.start):  # once, however many it goes through
-                self._report_circle(circle)
-        elif _fields_in(symbol) > MAX_FIELDS:
+        if _fields_in(symbol) > MAX_FIELDS:
+            self._report_size(symbol, node)
+            return
+        for field in node.fields:
+            self.type_of(field.type)
+
+    def _report_size(self, symbol: Symbol, node: nodes.Record) -> None:
+        """Once, whatever contains the record: where it begins to be too large, or at the first one of a circle."""
+        if all(_fields_in(inner) <= MAX_FIELDS for inner in _records_in(symbol)):
             self.report(
                 syntax.TOO_DEEP.at(
                     node.name.span,
@@ -138,9 +160,10 @@ class TypeReader:
                     help="leave out what no step reads",
                 )
             )
-        else:
-            for field in node.fields:
-                self.type_of(field.type)
+            return
+        circle = _circle(symbol)
+        if circle and node is min(circle, key=lambda record: record.span.start):
+            self._report_circle(circle)
 
     def _check_fields(self, node: nodes.Record) -> None:
         seen: dict[str, nodes.Name] = {}

@@ -97,6 +97,14 @@ RESERVED = Code(
     recipe("ask request = solver(model = m)", "return request"),
     recipe(ASK, "return a"),
 )
+PRIVATE = Code(
+    "E0215",
+    "private to another file",
+    "A declaration marked `private` is its file's own affair, which may change without notice.",
+    'use "./parts.recipe"\n' + SOLVER + "recipe r(m: model) -> answer {\n  ask a = inner(model = m)\n  return a\n}\n",
+    'use "./parts.recipe"\n' + SOLVER + "recipe r(m: model) -> answer {\n  ask a = outer(model = m)\n  return a\n}\n",
+    files=(("parts.recipe", "private role inner() { max_tokens = 100 }\nrole outer() { max_tokens = 100 }\n"),),
+)
 NO_RETURN = Code(
     "E0213",
     "recipe without a return",

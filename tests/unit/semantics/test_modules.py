@@ -1,0 +1,111 @@
+"""Files that use others: whose names they see, and what happens where one can't be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from checked import ROLES, codes, errors
+
+CALL = "recipe r(m: model) -> answer {\n  ask reply = shared(model = m)\n  return reply\n}\n"
+SHARED = "role shared() { max_tokens = 100 }\n"
+
+
+def test_a_file_sees_what_another_declares() -> None:
+    assert codes('use "./one.recipe"\n' + CALL, one=SHARED) == []
+
+
+def test_a_name_of_its_own_comes_before_one_that_is_used() -> None:
+    assert codes('use "./one.recipe"\n' + SHARED + CALL, one=SHARED) == []
+
+
+def test_a_file_does_not_see_what_is_used_by_the_one_it_uses() -> None:
+    assert codes('use "./one.recipe"\n' + CALL, one='use "./two.recipe"\n', two=SHARED) == ["E0201"]
+
+
+def test_a_name_in_two_files_is_ambiguous_only_where_it_is_read() -> None:
+    uses = 'use "./one.recipe"\nuse "./two.recipe"\n'
+    assert codes(uses + CALL, one=SHARED, two=SHARED) == ["E0203"]
+    assert codes(uses + ROLES, one=SHARED, two=SHARED) == []
+
+
+def test_one_file_reached_on_two_ways_is_not_ambiguous() -> None:
+    assert codes('use "./one.recipe"\nuse "./x/../one.recipe"\n' + CALL, one=SHARED) == ["E0205"]
+    middle = 'use "./one.recipe"\n'
+    assert codes('use "./one.recipe"\nuse "./two.recipe"\n' + CALL, one=SHARED, two=middle) == []
+
+
+def test_a_standard_file_brings_the_one_name_that_it_is_called_by() -> None:
+    body = "recipe r(ms: model[1..4]) -> answer {\n  run reply = confidence(ms)\n  return reply\n}\n"
+    assert codes("use std.confidence\n" + body) == []
+    assert codes("use std.confidence\n" + body.replace("confidence(ms)", "solver(ms)")) == ["E0201"]
+
+
+def test_a_standard_file_without_such_a_name_brings_all() -> None:
+    assert codes('use std.local_models\nuse std.direct\nexpose "a" = direct(tiny)\n') == []
+
+
+@pytest.mark.parametrize(
+    ("use", "code"),
+    [
+        ('use "./none.recipe"', "E0601"),
+        ("use std.confidense", "E0602"),
+        ("use std", "E0602"),
+        ("use standard.direct", "E0602"),
+        ('use "./root.recipe"', "E0603"),
+        ('use "./circle.recipe"', "E0603"),
+        ('use ""', "E0601"),
+    ],
+)
+def test_a_file_that_can_not_be_had_is_told_once_whatever_misses_it(use: str, code: str) -> None:
+    body = CALL + "recipe s(x: unseen) -> answer {\n  ask reply = other(model = x)\n  return reply\n}\n"
+    assert codes(f"{use}\n{body}", circle='use "./root.recipe"\n') == [code]
+
+
+def test_a_mistake_in_a_file_that_is_used_is_told_once_in_its_own_place() -> None:
+    assert codes('use "./one.recipe"\n' + CALL, one="role shared() { max_tokens : 100 }\n") == ["E0101"]
+    assert codes('use "./one.recipe"\n' + CALL, one="role shared() { max_tokenz = 100 }\n") == ["E0207"]
+
+
+def test_a_file_that_is_used_keeps_its_warnings_to_itself() -> None:
+    one = SHARED + 'role spare(unused: text) { prompt = "a" }\n'
+    assert codes('use "./one.recipe"\n' + CALL, one=one) == []
+
+
+def test_recipes_that_call_each_other_across_files_are_no_circle_of_files() -> None:
+    one = 'use "./two.recipe"\nrecipe first_one(m: model) -> answer {\n  run reply = second_one(m)\n  return reply\n}\n'
+    two = 'use "./root.recipe"\nrecipe second_one(m: model) -> answer {\n  run reply = r(m)\n  return reply\n}\n'
+    assert codes('use "./one.recipe"\n' + SHARED + CALL, one=one, two=two) == ["E0603"]
+
+
+def test_two_files_of_one_name_have_names_of_their_own_in_the_plan() -> None:
+    body = CALL + "recipe s(m: model) -> answer {\n  ask reply = other(model = m)\n  return reply\n}\n"
+    files = {"a/parts": SHARED, "b/parts": SHARED.replace("shared", "other")}
+    assert codes('use "./a/parts.recipe"\nuse "./b/parts.recipe"\n' + body, **files) == []
+
+
+@pytest.mark.parametrize(
+    ("recipes", "found"),
+    [
+        ("recipe a(m: model) -> answer { run x = a(m) return x }", ["E0504"]),
+        ("recipe a(m: model) -> answer { run x = b(m) return x }\nrecipe b(m: model) -> answer { run x = a(m) return x }", ["E0504"]),
+        ("recipe a(m: model) -> answer { run x = b(m) return x }\nrecipe b(m: model) -> answer { ask x = solver(model = m) return x }", []),
+    ],
+)  # fmt: skip
+def test_no_recipe_calls_itself_however_many_are_between(recipes: str, found: list[str]) -> None:
+    assert errors(ROLES + recipes + "\n") == found
+
+
+def test_recipes_in_one_another_are_bounded() -> None:
+    chain = "".join(
+        f"recipe r{number}(m: model) -> answer {{ run x = r{number + 1}(m) return x }}\n" for number in range(400)
+    )
+    assert errors(ROLES + chain + "recipe r400(m: model) -> answer { ask x = solver(model = m) return x }\n") == [
+        "E0111"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("language 1\n", []), ("language 2\n", ["E0604"]), ("language 0\n", ["E0604"])]
+)
+def test_a_file_says_the_language_it_is_in(text: str, found: list[str]) -> None:
+    assert codes(text + ROLES) == found
