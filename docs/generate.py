@@ -182,7 +182,7 @@ def _header(name: str) -> str:
     assert found is not None
     match = re.search(rf"^recipe {name}\(.*?\n  budget [^\n]*", found.text, re.MULTILINE | re.DOTALL)
     assert match is not None
-    return re.sub(r", (?=\w+: )", f",\n{' ' * len(f'recipe {name}(')}", match.group())
+    return match.group()
 
 
 if __name__ == "__main__":
