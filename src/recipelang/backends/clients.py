@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
@@ -20,32 +21,38 @@ KEEPALIVE = 30.0
 
 
 @asynccontextmanager
-async def open_client() -> AsyncIterator[HttpClient]:
+async def open_client(*, secure: bool = True) -> AsyncIterator[HttpClient]:
     """A client that follows no redirects and takes neither proxies nor passwords from the environment.
 
     Neither limits the connections: how many calls are in flight is the budget's to say, and a call that waited for a
-    connection would use up its step's time unseen.
+    connection would use up its step's time unseen. One that is not to be `secure` is for addresses without TLS: it
+    loads no certificates, which takes longer than all else, and trusts nobody.
     """
     opened = _aiohttp_client if runs_on_asyncio() and find_spec("aiohttp") is not None else _httpx2_client
-    async with opened() as client:
+    async with opened(_trusted() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield client
 
 
+def _trusted() -> ssl.SSLContext:
+    """Whom the system trusts, the same whichever client it is."""
+    import httpx2  # deferred: start-up cost
+
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 @asynccontextmanager
-async def _httpx2_client() -> AsyncIterator[HttpClient]:
+async def _httpx2_client(trusted: ssl.SSLContext) -> AsyncIterator[HttpClient]:
     import httpx2  # deferred: start-up cost
 
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_OPEN, keepalive_expiry=KEEPALIVE)
-    async with httpx2.AsyncClient(follow_redirects=False, trust_env=False, limits=limits) as client:
+    async with httpx2.AsyncClient(follow_redirects=False, trust_env=False, limits=limits, verify=trusted) as client:
         yield client
 
 
 @asynccontextmanager
-async def _aiohttp_client() -> AsyncIterator[HttpClient]:
+async def _aiohttp_client(trusted: ssl.SSLContext) -> AsyncIterator[HttpClient]:
     import aiohttp  # deferred: start-up cost, and an extra
-    import httpx2  # deferred: start-up cost
 
-    trusted = httpx2.create_ssl_context(trust_env=False)  # the same certificates, whichever client it is
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE, ssl=trusted)
     cookies = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=cookies, auto_decompress=False) as session:

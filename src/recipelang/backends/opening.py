@@ -33,7 +33,8 @@ async def open_backends(
     if client is not None:
         yield {backend.name: _opened(backend, keys[backend.name], endpoints, client) for backend in declared}
         return
-    async with open_client() as own:
+    secure = any((backend.url or "").startswith("https:") for backend in declared)
+    async with open_client(secure=secure) as own:
         yield {backend.name: _opened(backend, keys[backend.name], endpoints, own) for backend in declared}
 
 

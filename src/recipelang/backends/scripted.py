@@ -52,8 +52,9 @@ class ScriptedBackend:
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
         reply = await self.complete(call)
-        for word in reply.text.split(" "):
-            yield Delta(word if word == reply.text else f"{word} ")
+        *words, last = reply.text.split(" ")
+        for piece in (*(f"{word} " for word in words), last):
+            yield Delta(piece)
         yield Delta(reply=reply)
 
     async def _wait(self, call: ModelCall, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 
@@ -21,6 +22,7 @@ from upstream import ENDLESS_HEAD, STALL, STREAM_HEAD, Script, Upstream, chunk, 
 
 pytestmark = pytest.mark.anyio
 
+TRUSTING_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # no time is spent on certificates
 STALLS: dict[str, Script] = {
     "before its headers": [STALL],
     "in its headers": [b"HTTP/1.1 200 OK\r\ncontent-", STALL],
@@ -34,17 +36,23 @@ STALLS: dict[str, Script] = {
 
 @asynccontextmanager
 async def httpx2_of_a_host() -> AsyncIterator[HttpClient]:
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY) as client:
         yield client
 
 
 @asynccontextmanager
 async def httpx_of_a_host() -> AsyncIterator[HttpClient]:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY) as client:
         yield client
 
 
-CLIENTS = [open_client, httpx2_of_a_host, httpx_of_a_host]
+@asynccontextmanager
+async def our_own() -> AsyncIterator[HttpClient]:
+    async with open_client(secure=False) as client:
+        yield client
+
+
+CLIENTS = [our_own, httpx2_of_a_host, httpx_of_a_host]
 OpenClient = Callable[[], AbstractAsyncContextManager[HttpClient]]
 
 
@@ -112,7 +120,7 @@ ANSWER = [
 @pytest.mark.parametrize("opened", [httpx2_of_a_host, httpx_of_a_host])
 async def test_a_connection_is_used_again(opened: OpenClient) -> None:
     with Upstream() as upstream:
-        async with opened() as client, open_client() as own:
+        async with opened() as client, open_client(secure=False) as own:
             for one in (client, own):
                 backend = OpenAIBackend(upstream.url, None, one)
                 assert [isinstance(await outcome_of(backend, stream=False), Reply) for _ in range(3)] == [True] * 3

@@ -49,7 +49,7 @@ def served() -> Iterator[Endpoint]:
 
 @asynccontextmanager
 async def backend_at(served: Endpoint, key: str | None = None) -> AsyncIterator[OpenAIBackend]:
-    async with open_client() as client:
+    async with open_client(secure=False) as client:
         yield OpenAIBackend(served.url, key or served.key, client)
 
 

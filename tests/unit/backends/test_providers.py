@@ -145,7 +145,7 @@ def close_to(error: Reply | BackendError) -> tuple[str, bool, str]:
 
 
 async def failure_of(url: str, *, stream: bool = False) -> tuple[str, bool, str]:
-    async with open_client() as client:
+    async with open_client(secure=url.startswith("https")) as client:
         return close_to(await outcome_of(OpenAIBackend(url, KEY, client), stream=stream))
 
 
@@ -272,7 +272,7 @@ async def test_every_status_from_400_to_529_is_a_failure_that_names_it() -> None
         return refused(400 + len(upstream.requests) - 1, "sorry")
 
     with Upstream(as_asked) as upstream:  # type: ignore[arg-type]  # a closure over the server itself
-        async with open_client() as client:
+        async with open_client(secure=False) as client:
             backend = OpenAIBackend(upstream.url, KEY, client)
             for status in range(400, 530):
                 error = await outcome_of(backend, stream=False)
@@ -303,7 +303,7 @@ async def test_every_status_from_400_to_529_is_a_failure_that_names_it() -> None
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_wait_that_is_asked_for_is_told_in_seconds(status: int, header: str, seconds: float | None) -> None:
     with Upstream(refused(status, "wait", retry_after=header)) as upstream:
-        async with open_client() as client:
+        async with open_client(secure=False) as client:
             error = await outcome_of(OpenAIBackend(upstream.url, None, client), stream=False)
     assert isinstance(error, BackendError)
     assert error.retry_after == seconds
@@ -312,7 +312,7 @@ async def test_a_wait_that_is_asked_for_is_told_in_seconds(status: int, header: 
 async def test_a_wait_may_be_a_date() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
     with Upstream(refused(429, "wait", retry_after=date)) as upstream:
-        async with open_client() as client:
+        async with open_client(secure=False) as client:
             error = await outcome_of(OpenAIBackend(upstream.url, None, client), stream=False)
     assert isinstance(error, BackendError)
     assert error.retry_after is not None
@@ -351,7 +351,7 @@ async def test_a_kind_is_one_of_those_that_the_port_knows() -> None:
 
 async def test_the_server_of_these_tests_is_asked_in_the_protocol(capsys: pytest.CaptureFixture[str]) -> None:
     with Upstream() as upstream:
-        async with open_client() as client:
+        async with open_client(secure=False) as client:
             reply = await outcome_of(OpenAIBackend(f"{upstream.url}/", KEY, client), stream=False)
     assert isinstance(reply, Reply)
     (request,) = upstream.requests

@@ -38,7 +38,7 @@ CALLS = [
 
 async def reply_to(answer: Script, *, stream: bool = False) -> Reply:
     with Upstream(answer) as upstream:
-        async with open_client() as client:
+        async with open_client(secure=False) as client:
             found = await outcome_of(OpenAIBackend(upstream.url, None, client), stream=stream)
         upstream.wait_until(lambda server: server.open == 0)
     assert isinstance(found, Reply), found
@@ -151,7 +151,7 @@ async def test_a_stream_brings_its_pieces_and_then_the_same_reply_as_a_whole_one
             USAGE_CHUNK,
         )
     ) as upstream:
-        async with open_client() as client:
+        async with open_client(secure=False) as client:
             deltas = await deltas_of(OpenAIBackend(upstream.url, None, client))
     assert [delta.text for delta in deltas] == ["Jup", "iter", ""]
     assert whole(deltas) == Reply(
@@ -205,6 +205,6 @@ async def test_after_done_nothing_is_waited_for() -> None:
 @pytest.mark.parametrize("calls", [{}, 7, ["f"], [{"function": {"name": 7}}]])
 async def test_calls_of_tools_that_are_none_are_a_failure_and_no_crash(calls: object) -> None:
     with Upstream(streamed(chunk(tool_calls=calls), chunk(finish="tool_calls"))) as upstream:
-        async with open_client() as client:
+        async with open_client(secure=False) as client:
             found = await outcome_of(OpenAIBackend(upstream.url, None, client), stream=True)
     assert isinstance(found, BackendError)
