@@ -162,6 +162,7 @@ BAD = {
     "a conversation that is not there": (["direct", "--messages", "no.json"], 4, "no.json: no such file"),
     "a question and a conversation": (["direct", "--messages", "no.json", "q"], 2, "either a question or"),
     "a trace that can't be written": (["direct", "--trace", "no/such/folder/t", "q"], 4, "can't be written"),
+    "a recipe that calls functions of a host": (["generate_and_test", "q"], 2, "functions of the host, `run_tests`"),
     "an option that there is not": (["direct", "--sett", "a=b", "q"], 2, "usage: recipelang run"),
 }
 

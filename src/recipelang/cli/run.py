@@ -63,6 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Exit:
     console = error_console()
     plan, is_default = _plan(arguments.recipe, arguments.uses)
+    _needs_no_host(plan)
     name = _name(plan, arguments.recipe, arguments.name)
     store = ModelStore()
     engine = Engine(plan)
@@ -76,6 +77,13 @@ def run(arguments: argparse.Namespace) -> Exit:
     _fetch(local_models_in(plan, models_of(plan, entry)), store, console)
     running = _Run(plan, entry, request, arguments.seed, arguments.content, store, console)
     return _report(running, trace, arguments.format, is_default)
+
+
+def _needs_no_host(plan: Plan) -> None:
+    """The command has no functions of its own to lend: a recipe that calls some runs in a program that has them."""
+    if plan.externs:
+        named = ", ".join(f"`{name.rpartition('.')[2]}`" for name in plan.externs)
+        raise Stop(Exit.USAGE, f"it calls functions of the host, {named}: only a program that gives them can run it")
 
 
 def _runnable() -> list[str]:
