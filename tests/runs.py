@@ -25,9 +25,9 @@ WORLD = (Path(__file__).parent / "conformance" / "world.recipe").read_text(encod
 QUESTION = "Which planet is the largest?"
 
 
-def plan_of(text: str) -> Plan:
+def plan_of(text: str, world: str = WORLD) -> Plan:
     """The plan of recipes in the world above; the test fails where they do not compile."""
-    compilation = compile_text(f"{WORLD}\n{text}\n")
+    compilation = compile_text(f"{world}\n{text}\n")
     assert compilation.plan is not None, render(compilation.diagnostics)
     return compilation.plan
 
