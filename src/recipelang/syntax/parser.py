@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -177,28 +179,40 @@ _SPELLING = {
 def _lark() -> lark.Lark:
     """The parser; its tables are kept in the user's cache folder, since to build them takes longer than to use them."""
     grammar = grammar_text()
-    return lark.Lark(
-        grammar,
-        parser="lalr",
-        lexer="contextual",
-        propagate_positions=True,
-        keep_all_tokens=True,
-        cache=_cache_file(grammar) or False,
-    )
+    file = _cache_file(grammar)
+    return (file and _kept(file)) or _built(grammar, file)
 
 
-def _cache_file(grammar: str) -> str | None:
-    """A file of the user's own for this grammar and this version of lark; none where no folder can be had."""
-    key = hashlib.sha256(f"{lark.__version__}\0{grammar}".encode()).hexdigest()[:16]
-    folder = user_cache()
+def _kept(file: Path) -> lark.Lark | None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = folder / f"grammar-{key}.lark"
-        if not os.access(folder, os.W_OK) or _is_foreign(folder):
-            return None
-    except OSError:
+        with file.open("rb") as tables:
+            return lark.Lark.load(tables)
+    except Exception:  # noqa: BLE001  a spoilt file may raise anything, and is made again
         return None
-    return str(file)
+
+
+def _built(grammar: str, file: Path | None) -> lark.Lark:
+    """The parser, kept in a file that is whole as soon as it is there."""
+    parser = lark.Lark(grammar, parser="lalr", lexer="contextual", propagate_positions=True, keep_all_tokens=True)
+    if file is not None:
+        with suppress(OSError):
+            new = file.with_suffix(f".{os.getpid()}")
+            with new.open("wb") as tables:
+                parser.save(tables)
+            new.replace(file)
+    return parser
+
+
+def _cache_file(grammar: str) -> Path | None:
+    """A file of the user's own for this grammar, lark and Python; none where no folder can be had."""
+    key = hashlib.sha256(f"{lark.__version__}\0{sys.version_info[:2]}\0{grammar}".encode()).hexdigest()[:16]
+    try:
+        folder = user_cache()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        usable = os.access(folder, os.W_OK) and not _is_foreign(folder)
+    except (OSError, RuntimeError):  # the latter where a user has no home
+        return None
+    return folder / f"grammar-{key}.lark" if usable else None
 
 
 def _is_foreign(folder: Path) -> bool:
