@@ -11,12 +11,13 @@ from recipelang.diagnostics import Diagnostic, Report
 from recipelang.diagnostics.catalogue import bounds, calls, names, syntax, types
 from recipelang.ir import plan as ir
 from recipelang.ir.types import AnswerType, NeverType, RequestType, spelled
+from recipelang.semantics.calling import Caller, Signature
 from recipelang.semantics.contracts import ContractReader
 from recipelang.semantics.declarations import Declarer
 from recipelang.semantics.expressions import Elaborator
 from recipelang.semantics.host import check_boundary, check_extern
 from recipelang.semantics.modules import Program
-from recipelang.semantics.recipes import RecipeChecker, Signature
+from recipelang.semantics.recipes import RecipeChecker
 from recipelang.semantics.scope import Local, Module, Scope, Symbol, look_up, visible_names
 from recipelang.source import Loader, Span
 from recipelang.syntax import nodes
@@ -183,8 +184,7 @@ class _Checker:
                     help="a client gets one text: expose a recipe that returns an `answer`",
                 )
             )
-        checker = RecipeChecker(symbol.node, declarer, self.signature)
-        call = checker.exposed(node.call, declarer.constants)
+        call = Caller(declarer.elaborator, self.signature).exposed(node.call, declarer.constants)
         if isinstance(call, ir.RecipeCall):
             self.result.entries[name] = ir.Entry(name, call.recipe, call.arguments, doc=node.doc or symbol.node.doc)
             self.result.entry_places[name] = node.span

@@ -1,25 +1,20 @@
-"""Recipes: their steps, what each may say, and the graph that their names make."""
+"""Recipes: their steps, and what each may say."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from recipelang.diagnostics import Edit, Fix, Label, Report
-from recipelang.diagnostics.catalogue import bounds, calls, names, types, warnings
-from recipelang.diagnostics.suggesting import nearest
+from recipelang.diagnostics import Label, Report
+from recipelang.diagnostics.catalogue import bounds, calls, names, types
 from recipelang.ir import plan as ir
 from recipelang.ir.expressions import Expression, FailExpression
 from recipelang.ir.types import (
     AnswerType,
     ContractType,
-    FloatType,
     IntType,
     ListType,
-    ModelType,
     NeverType,
     OptionalType,
     PlanType,
@@ -28,15 +23,16 @@ from recipelang.ir.types import (
     spelled,
 )
 from recipelang.semantics.attributes import Attributes, read_attributes
+from recipelang.semantics.calling import Caller, SignatureOf
 from recipelang.semantics.contracts import MAX_REPAIRS
-from recipelang.semantics.declarations import MAX_TEMPERATURE, Declarer
-from recipelang.semantics.expressions import Elaborator, listed
+from recipelang.semantics.declarations import Declarer
+from recipelang.semantics.expressions import Elaborator
 from recipelang.semantics.narrowing import facts_if_false, facts_if_true
-from recipelang.semantics.reserved import CALL_SETTINGS, RESERVED, reserved
-from recipelang.semantics.scope import Local, Scope, Symbol, look_up
-from recipelang.semantics.typed import ERRONEOUS, Typed
+from recipelang.semantics.ordering import check_use, in_order, name_of
+from recipelang.semantics.reserved import RESERVED, reserved
+from recipelang.semantics.scope import Local, Scope
+from recipelang.semantics.typed import ERRONEOUS, Typed, expression_of
 from recipelang.semantics.typing import join
-from recipelang.source import Span
 from recipelang.syntax import nodes
 
 MAX_RETRIES = 5
@@ -72,34 +68,6 @@ NamedStep = (
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """What can be called: a role or a recipe with its parameters and what it returns."""
-
-    symbol: Symbol
-    parameters: tuple[ir.Parameter, ...]
-    returns: Type
-    model: Expression | None  # the one that a role names itself
-    planning: ir.Planning | None = None  # of a role that returns a plan
-
-    @property
-    def is_role(self) -> bool:
-        return isinstance(self.symbol.node, nodes.Role)
-
-    @property
-    def step(self) -> str:
-        """The step that calls it once."""
-        return {"role": "ask", "recipe": "run", "extern": "call"}[self.symbol.kind]
-
-
-WHAT_IT_IS = {
-    "role": "a role is one call",
-    "recipe": "a recipe is several calls",
-    "extern": "an extern is a function of the host",
-}
-SignatureOf = Callable[[Symbol], Signature]
-
-
-@dataclass(frozen=True, slots=True)
 class RecipeChecker:
     """Checks one recipe. Steps are checked in the order of the data flow, whatever their order in the file."""
 
@@ -115,6 +83,10 @@ class RecipeChecker:
     def elaborator(self) -> Elaborator:
         return self.declarer.elaborator
 
+    @property
+    def caller(self) -> Caller:
+        return Caller(self.elaborator, self.signature_of)
+
     # -------------------------------------------------------------- recipe
 
     def check(self) -> ir.Recipe:
@@ -123,8 +95,9 @@ class RecipeChecker:
         returns = self.declarer.returns(node.returns)
         budget = self.budget()
         steps = self._unique_steps(locals_)
-        ordered = self._in_order(steps)
-        known = {**{_name(step): Local(NeverType(), None, "step") for step in self.node.steps}, **locals_}
+        ordered = in_order(steps, self.report)
+        named = [step for step in self.node.steps if not isinstance(step, nodes.Return)]
+        known = {**{step.name.text: Local(NeverType(), step.name.span, "step") for step in named}, **locals_}
         scope = self.declarer.constants.seeing(known)  # which grows with each step that has been checked
         checked: dict[str, ir.Step] = {}
         for step in ordered:
@@ -134,8 +107,8 @@ class RecipeChecker:
             else:
                 checked[step.name.text] = result
                 known[step.name.text] = Local(result.type, step.name.span, "step")
-        self._check_use(ordered, locals_)
-        in_file_order = [checked[_name(step)] for step in steps if _name(step) in checked]
+        check_use(ordered, locals_, self.report)
+        in_file_order = [checked[name_of(step)] for step in steps if name_of(step) in checked]
         return ir.Recipe(
             name=self.declarer.constants.module.qualified(node.name.text),
             parameters=tuple(parameters),
@@ -207,86 +180,6 @@ class RecipeChecker:
                 )
             )
 
-    def _in_order(self, steps: list[nodes.Step]) -> list[nodes.Step]:
-        """The steps so that each comes after those that it names; a circle is reported and left out."""
-        by_name = {_name(step): step for step in steps}
-        needs = {name: [n for n in _reads(step) if n in by_name and n != name] for name, step in by_name.items()}
-        for name, step in by_name.items():
-            if name in _reads(step) and not isinstance(step, (nodes.Repeat, nodes.Return)):
-                self._circle((name, name), by_name)
-                needs[name] = []
-                by_name[name] = step
-        done: dict[str, bool] = {}
-        order: list[nodes.Step] = []
-        for start in by_name:
-            self._visit(start, needs, by_name, done, order)
-        selves = {n for n, s in by_name.items() if n in _reads(s) and not isinstance(s, (nodes.Repeat, nodes.Return))}
-        return [step for step in order if _name(step) not in selves]
-
-    def _visit(
-        self,
-        start: str,
-        needs: dict[str, list[str]],
-        by_name: dict[str, nodes.Step],
-        done: dict[str, bool],
-        order: list[nodes.Step],
-    ) -> None:
-        """Depth first, with a stack of its own: a recipe may have thousands of steps in a row."""
-        if start in done:
-            return
-        path: list[tuple[str, Iterator[str]]] = [(start, iter(needs[start]))]
-        done[start] = False
-        while path:
-            name, rest = path[-1]
-            following = next(rest, None)
-            if following is None:
-                path.pop()
-                done[name] = True
-                order.append(by_name[name])
-            elif following not in done:
-                done[following] = False
-                path.append((following, iter(needs[following])))
-            elif not done[following]:
-                on_path = [n for n, _ in path]
-                self._circle((*on_path[on_path.index(following) :], following), by_name)
-
-    def _circle(self, circle: tuple[str, ...], by_name: dict[str, nodes.Step]) -> None:
-        first = by_name[circle[0]]
-        place = first.span if isinstance(first, nodes.Return) else first.name.span
-        others = [(by_name[one], following) for one, following in pairwise(circle[1:])]
-        self.report(
-            bounds.STEP_CIRCLE.at(
-                place,
-                "these steps wait for each other" if len(circle) > 2 else "this step waits for itself",
-                label=f"waits for `{circle[1]}`",
-                labels=tuple(
-                    Label(step.name.span, f"waits for `{following}`")
-                    for step, following in others
-                    if not isinstance(step, nodes.Return)
-                ),
-                notes=(" → ".join(circle),),
-                help="only `repeat` may read its own name, for the value of the round before",
-            )
-        )
-
-    def _check_use(self, steps: list[nodes.Step], parameters: dict[str, Local]) -> None:
-        readers: dict[str, list[str]] = {}
-        for step in steps:
-            for name in _reads(step):
-                readers.setdefault(name, []).append(_name(step))
-        for step in steps:
-            if not isinstance(step, nodes.Return) and readers.get(step.name.text, []) in ([], [step.name.text]):
-                self.report(
-                    warnings.UNUSED.at(
-                        step.name.span,
-                        f"nothing reads the step `{step.name.text}`",
-                        help="it is left out of the plan: return it, pass it on, or remove it",
-                    )
-                )
-        for name, value in parameters.items():
-            if name not in readers and value.span is not None:
-                self.report(warnings.UNUSED.at(value.span, f"nothing reads the parameter `{name}`", help="remove it"))
-
     # --------------------------------------------------------------- steps
 
     def _step(self, step: nodes.Step, scope: Scope, returns: Type) -> ir.Step:
@@ -321,7 +214,7 @@ class RecipeChecker:
     def _ask(self, step: nodes.Ask, scope: Scope) -> ir.Step:
         policy = self._policy(step)
         when, inner = self._when(policy, scope)
-        call, type = self._call(step.call, inner, wants="role", step="ask")
+        call, type = self.caller.call(step.call, inner, wants="role", step="ask")
         fallback, type = self._fallback(policy, scope, type)
         optional = self._is_optional(policy, fallback)
         return ir.Ask(
@@ -360,7 +253,7 @@ class RecipeChecker:
     def _fanout(self, step: nodes.Fanout, scope: Scope) -> ir.Step:
         policy = self._policy(step)
         over, inner = self._items(step.variable, step.iterable, scope)
-        call, item = self._call(step.call, inner, wants="either", step="fanout")
+        call, item = self.caller.call(step.call, inner, wants="either", step="fanout")
         with_it = scope.with_locals(it=Local(item, None, "item at hand"))
         keep = self.elaborator.condition(policy.values["keep"], with_it, "`keep`") if policy.get("keep") else None
         samples = self._count(policy, "samples", scope)
@@ -396,14 +289,14 @@ class RecipeChecker:
             call=cast(ir.Call, call),
             variable=step.variable.text,
             over=over.expression,
-            samples=_expression(samples),
+            samples=expression_of(samples),
             spread=cast(
                 Literal["round_robin", "first", "equal"],
                 policy.choice("spread", ("round_robin", "equal", "first")) or "round_robin",
             ),
-            parallel=_expression(parallel),
-            keep=_expression(keep),
-            quorum=_expression(quorum),
+            parallel=expression_of(parallel),
+            keep=expression_of(keep),
+            quorum=expression_of(quorum),
             until=self._until(policy, scope, item, branches),
             grace=policy.duration("grace") or 0.0,
             timeout=policy.duration("timeout"),
@@ -505,7 +398,7 @@ class RecipeChecker:
     def _cascade(self, step: nodes.Cascade, scope: Scope) -> ir.Step:
         policy = self._policy(step)
         over, inner = self._items(step.variable, step.iterable, scope)
-        call, item = self._call(step.call, inner, wants="either", step="cascade")
+        call, item = self.caller.call(step.call, inner, wants="either", step="cascade")
         with_it = scope.with_locals(it=Local(item, None, "item at hand"))
         accept = (
             self.elaborator.condition(policy.values["accept"], with_it, "`accept`") if policy.get("accept") else None
@@ -518,7 +411,7 @@ class RecipeChecker:
             call=cast(ir.Call, call),
             variable=step.variable.text,
             over=over.expression,
-            accept=_expression(accept),
+            accept=expression_of(accept),
             on_error=cast(Literal["fail", "skip"], policy.choice("on_error", ("fail", "skip")) or "fail"),
             timeout=policy.duration("timeout"),
             fallback=fallback,
@@ -533,7 +426,7 @@ class RecipeChecker:
             over, inner = self._items(step.variable, step.iterable, before)
         times = self._times(step, before)
         start = self._start(policy, step, before)
-        gives = self._returns_of(step.call, scope)
+        gives = self.caller.returns_of(step.call, scope)
         state = join(start.type, gives)
         if state is None:
             state = gives
@@ -547,7 +440,7 @@ class RecipeChecker:
             )
         name = step.name.text
         inside = inner.with_locals(**{name: Local(state, step.name.span, "step")})
-        call, result = self._call(step.call, inside, wants="either", step="repeat")
+        call, result = self.caller.call(step.call, inside, wants="either", step="repeat")
         after = scope.with_locals(**{name: Local(result, step.name.span, "step")})
         until = self.elaborator.condition(policy.values["until"], after, "`until`") if policy.get("until") else None
         fallback, type = self._fallback(policy, inside, state)
@@ -557,9 +450,9 @@ class RecipeChecker:
             call=cast(ir.Call, call),
             start=start.expression,
             variable=step.variable.text if step.variable is not None else None,
-            over=_expression(over),
-            times=_expression(times),
-            until=_expression(until),
+            over=expression_of(over),
+            times=expression_of(times),
+            until=expression_of(until),
             timeout=policy.duration("timeout"),
             fallback=fallback,
         )
@@ -587,15 +480,7 @@ class RecipeChecker:
                 )
             )
             return ERRONEOUS
-        return self.elaborator.typed(node, scope, self._returns_of(step.call, scope))
-
-    def _returns_of(self, call: nodes.Call, scope: Scope) -> Type:
-        """What a call gives, before its arguments have been looked at."""
-        quiet = Elaborator(lambda _: None)
-        symbol = quiet.symbol(call.callee, scope, "role or recipe")
-        if symbol is None or not isinstance(symbol.node, (nodes.Role, nodes.Recipe)):
-            return NeverType()
-        return self.signature_of(symbol).returns
+        return self.elaborator.typed(node, scope, self.caller.returns_of(step.call, scope))
 
     def _perform(self, step: nodes.Perform, scope: Scope) -> ir.Step:
         policy = self._policy(step)
@@ -605,7 +490,7 @@ class RecipeChecker:
         if steps is None or steps > MAX_ITEMS:
             self._unbounded(step.plan, "the plan", math.inf if steps is None else steps)
         inner = scope.with_locals(**{step.variable.text: Local(TaskType(steps), step.variable.span, "loop variable")})
-        call, item = self._call(step.call, inner, wants="either", step="perform")
+        call, item = self.caller.call(step.call, inner, wants="either", step="perform")
         if not isinstance(item, (AnswerType, NeverType)):
             self.report(
                 types.MISMATCH.at(step.call.span, "a task gives an answer", label=f"this gives `{spelled(item)}`")
@@ -619,7 +504,7 @@ class RecipeChecker:
             call=cast(ir.Call, call),
             variable=step.variable.text,
             plan=plan.expression,
-            parallel=_expression(parallel),
+            parallel=expression_of(parallel),
             on_error=cast(Literal["fail", "skip"], policy.choice("on_error", ("fail", "skip")) or "fail"),
             timeout=policy.duration("timeout"),
             fallback=fallback,
@@ -628,12 +513,7 @@ class RecipeChecker:
     def _host_call(self, step: nodes.HostCall, scope: Scope) -> ir.Step:
         policy = self._policy(step)
         when, inner = self._when(policy, scope)
-        signature = self._callee(step.call, scope, "extern", "call")
-        name, type = "", cast(Type, NeverType())
-        arguments: tuple[ir.CallArgument, ...] = ()
-        if signature is not None:
-            name, type = signature.symbol.qualified, signature.returns
-            arguments = self._arguments(step.call, signature, self._given(step.call, signature), inner)
+        name, arguments, type = self.caller.host(step.call, scope, inner)
         fallback, type = self._fallback(policy, scope, type)
         optional = self._is_optional(policy, fallback)
         return ir.HostCall(
@@ -701,12 +581,12 @@ class RecipeChecker:
                 else FailExpression(failed.expression)
             )
             return ir.Arm(expression, when), NeverType()
-        call, type = self._call(arm.call, scope, wants="either", step="choose")
+        call, type = self.caller.call(arm.call, scope, wants="either", step="choose")
         return ir.Arm(cast(ir.ArmCall, call), when), type
 
     def _run(self, step: nodes.Run, scope: Scope) -> ir.Step:
         policy = self._policy(step)
-        call, type = self._call(step.call, scope, wants="recipe", step="run")
+        call, type = self.caller.call(step.call, scope, wants="recipe", step="run")
         fallback, type = self._fallback(policy, scope, type)
         optional = self._is_optional(policy, fallback)
         return ir.Run(
@@ -743,7 +623,7 @@ class RecipeChecker:
                     label="without one nothing can fail here",
                 )
             )
-        return ir.Return(returns, value.expression, _expression(contract), fallback)
+        return ir.Return(returns, value.expression, expression_of(contract), fallback)
 
     def _fallback(self, policy: Attributes, scope: Scope, type: Type) -> tuple[Expression | None, Type]:
         """The fallback and the step's type with it: a fallback may be wider, as one that is optional."""
@@ -763,233 +643,6 @@ class RecipeChecker:
             return typed.expression, type
         return typed.expression, joined
 
-    # --------------------------------------------------------------- calls
-
-    def _call(self, node: nodes.Call, scope: Scope, *, wants: str, step: str) -> tuple[ir.Call | None, Type]:
-        signature = self._callee(node, scope, wants, step)
-        if signature is None:
-            for argument in node.arguments:
-                self.elaborator.typed(argument.value, scope)
-            return None, NeverType()
-        given = self._given(node, signature)
-        arguments = self._arguments(node, signature, given, scope)
-        if not signature.is_role:
-            return ir.RecipeCall(signature.symbol.qualified, arguments), signature.returns
-        return self._role_call(node, signature, given, arguments, scope), signature.returns
-
-    def exposed(self, node: nodes.Call, scope: Scope) -> ir.Call | None:
-        """The call behind an exposed name, whose arguments are constants."""
-        call, _ = self._call(node, scope, wants="recipe", step="expose")
-        return call
-
-    def _callee(self, node: nodes.Call, scope: Scope, wants: str, step: str) -> Signature | None:
-        if node.callee.text in scope.locals:
-            self._called_a_value(node.callee, scope)
-            return None
-        what = "role or recipe" if wants == "either" else wants
-        symbol = self.elaborator.symbol(node.callee, scope, what)
-        if symbol is None:
-            return None
-        if not isinstance(symbol.node, (nodes.Role, nodes.Recipe, nodes.Extern)):
-            self.report(
-                calls.NOT_CALLABLE.at(
-                    node.callee.span,
-                    f"the {symbol.kind} `{node.callee.text}` can't be called",
-                    label="a step calls a role or a recipe",
-                    help=f"call a role, with `model = {node.callee.text}`" if symbol.kind == "model" else "",
-                )
-            )
-            return None
-        signature = self.signature_of(symbol)
-        if symbol.kind != wants and not (wants == "either" and symbol.kind in ("role", "recipe")):
-            self._wrong_step(node, step, signature)
-            return None if symbol.kind == "extern" or wants == "extern" else signature
-        return signature
-
-    def _called_a_value(self, callee: nodes.Name, scope: Scope) -> None:
-        found = look_up(scope.module, callee.text)
-        hidden = bool(found) and isinstance(found[0].node, (nodes.Role, nodes.Recipe, nodes.Extern))
-        taken = next((name for name in self._names() if name.text == callee.text), None)
-        what = scope.locals[callee.text].what
-        help = f"call a role, and give it this as its argument: `role(..., model = {callee.text})`"
-        if hidden:
-            help = f"a name means one thing in a recipe: call the {what} something else than the {found[0].kind}"
-        self.report(
-            calls.NOT_CALLABLE.at(
-                callee.span,
-                f"`{callee.text}` is a {what} here, not a role or a recipe",
-                labels=(Label(taken.span, f"the {what} of that name"),) if taken is not None else (),
-                help=help,
-            )
-        )
-
-    def _names(self) -> list[nodes.Name]:
-        """What the recipe itself gives a name to."""
-        steps = [step.name for step in self.node.steps if not isinstance(step, nodes.Return)]
-        return [*(parameter.name for parameter in self.node.parameters), *steps]
-
-    def _wrong_step(self, node: nodes.Call, step: str, signature: Signature) -> None:
-        kind = signature.symbol.kind
-        self.report(
-            calls.WRONG_STEP.at(
-                node.callee.span,
-                f"`{step}` does not take {kind}s",
-                label=WHAT_IT_IS[kind],
-                help=f"write `{signature.step}` instead of `{step}`",
-            )
-        )
-
-    def _given(self, node: nodes.Call, signature: Signature) -> dict[str, nodes.Expression]:
-        """The arguments by parameter or setting."""
-        settings = CALL_SETTINGS if signature.is_role else ()
-        order = [parameter.name for parameter in signature.parameters]
-        given: dict[str, nodes.Expression] = {}
-        named: nodes.Argument | None = None
-        for position, argument in enumerate(node.arguments):
-            if argument.name is None and named is not None:
-                self.report(
-                    calls.ARGUMENTS.at(
-                        argument.span,
-                        "an argument without a name stands before those with one",
-                        labels=(Label(named.span, "this one has a name"),),
-                        help="give it its name",
-                    )
-                )
-                continue
-            if argument.name is None and position >= len(order):
-                self._one_too_many(argument, node, signature)
-                continue
-            name = order[position] if argument.name is None else argument.name.text
-            named = argument if argument.name is not None else None
-            if name not in order and name not in settings:
-                self._unknown_argument(cast(nodes.Name, argument.name), [*order, *settings], signature)
-            elif name in given:
-                self._bad_argument(argument.span, f"`{name}` is given twice", signature)
-            else:
-                given[name] = argument.value
-        return given
-
-    def _one_too_many(self, argument: nodes.Argument, node: nodes.Call, signature: Signature) -> None:
-        """Most likely it is the model, which has to be named."""
-        has_model = any(other.name is not None and other.name.text == "model" for other in node.arguments)
-        named = f"model = {argument.span.text}"
-        if not signature.is_role or has_model or not isinstance(argument.value, nodes.Name):
-            self._bad_argument(argument.span, "one argument too many", signature, "remove it")
-            return
-        fix = Fix(f"write `{named}`", (Edit(argument.span, named),))
-        self._bad_argument(
-            argument.span, "one argument too many", signature, f"if it is the model, write `{named}`", fix
-        )
-
-    def _unknown_argument(self, name: nodes.Name, known: list[str], signature: Signature) -> None:
-        near = nearest(name.text, known)
-        help = f"did you mean `{near}`?" if near else f"it takes {listed(known)}" if known else "it takes none"
-        fix = Fix(f"use `{near}`", (Edit(name.span, near),)) if near else None
-        self._bad_argument(
-            name.span, f"`{signature.symbol.node.name.text}` has no parameter `{name.text}`", signature, help, fix
-        )
-
-    def _bad_argument(
-        self, span: Span, message: str, signature: Signature, help: str = "", fix: Fix | None = None
-    ) -> None:
-        declared = signature.symbol.node.name.span
-        self.report(
-            calls.ARGUMENTS.at(
-                span,
-                message,
-                labels=(Label(declared, f"`{_header(signature)}`"),),
-                help=help,
-                fix=fix,
-            )
-        )
-
-    def _arguments(
-        self, node: nodes.Call, signature: Signature, given: dict[str, nodes.Expression], scope: Scope
-    ) -> tuple[ir.CallArgument, ...]:
-        arguments: list[ir.CallArgument] = []
-        missing: list[str] = []
-        for parameter in signature.parameters:
-            value = given.get(parameter.name)
-            if value is not None:
-                typed = self.elaborator.fitting(value, scope, parameter.type, f"the argument `{parameter.name}`")
-                arguments.append(ir.CallArgument(parameter.name, typed.expression))
-            elif parameter.default is not None:
-                arguments.append(ir.CallArgument(parameter.name, parameter.default))
-            else:
-                missing.append(parameter.name)
-        if missing and len(given) == len(node.arguments):  # else one of them has been reported already
-            self.report(
-                calls.ARGUMENTS.at(
-                    node.span,
-                    f"`{node.callee.text}` also needs {listed(missing)}",
-                    labels=(Label(signature.symbol.node.name.span, f"`{_header(signature)}`"),),
-                    help=f"add {', '.join(f'`{name} = ...`' for name in missing)}",
-                )
-            )
-        return tuple(arguments)
-
-    def _role_call(
-        self,
-        node: nodes.Call,
-        signature: Signature,
-        given: dict[str, nodes.Expression],
-        arguments: tuple[ir.CallArgument, ...],
-        scope: Scope,
-    ) -> ir.RoleCall | None:
-        fitting = self.elaborator.fitting
-        model = fitting(given["model"], scope, ModelType(), "`model`") if "model" in given else None
-        chosen = model.expression if model is not None else signature.model
-        if chosen is None and len(given) < len(node.arguments):
-            return None  # what it was meant to be has been reported
-        if chosen is None:
-            self.report(
-                calls.NO_MODEL.at(
-                    node.span,
-                    f"which model plays `{node.callee.text}`?",
-                    help=f"say it at the call, `{node.callee.text}(..., model = m)`, or in the role, `model = ...`",
-                )
-            )
-            return None
-        temperature = (
-            fitting(given["temperature"], scope, FloatType(), "`temperature`") if "temperature" in given else None
-        )
-        if temperature is not None and (temperature.high < 0 or temperature.low > MAX_TEMPERATURE):
-            self.report(
-                types.OUT_OF_RANGE.at(
-                    given["temperature"].span,
-                    "`temperature` is out of range",
-                    label=f"it goes from 0 to {MAX_TEMPERATURE}",
-                )
-            )
-        tokens = (
-            fitting(given["max_tokens"], scope, IntType(1, 1_000_000), "`max_tokens`")
-            if "max_tokens" in given
-            else None
-        )
-        contract = (
-            fitting(given["contract"], scope, ContractType(MAX_REPAIRS), "`contract`") if "contract" in given else None
-        )
-        if contract is not None and not isinstance(signature.returns, AnswerType):
-            self.report(
-                calls.SETTING.at(
-                    given["contract"].span,
-                    "only an answer has a contract",
-                    label=f"this role returns `{spelled(signature.returns)}`",
-                )
-            )
-        return ir.RoleCall(
-            role=signature.symbol.qualified,
-            arguments=arguments,
-            model=chosen,
-            temperature=_expression(temperature),
-            max_tokens=_expression(tokens),
-            contract=_expression(contract),
-        )
-
-
-def _expression(typed: Typed | None) -> Expression | None:
-    return None if typed is None else typed.expression
-
 
 def _maybe(type: Type) -> Type:
     return type if isinstance(type, (OptionalType, NeverType)) else OptionalType(type)
@@ -1003,37 +656,3 @@ def _length(type: Type) -> tuple[float, float]:
 
 def _shown(number: float) -> str:
     return "any number of" if math.isinf(number) else f"{number:g}"
-
-
-def _header(signature: Signature) -> str:
-    inside = ", ".join(
-        f"{p.name}: {spelled(p.type)}{' = ...' if p.default is not None else ''}" for p in signature.parameters
-    )
-    return f"{signature.symbol.node.name.text}({inside})"
-
-
-def _name(step: nodes.Step) -> str:
-    return "return" if isinstance(step, nodes.Return) else step.name.text
-
-
-def _reads(node: object) -> set[str]:
-    """Every name that occurs in a value position; those that are bound inside do no harm, as names are unique."""
-    found: set[str] = set()
-    waiting = [node]
-    while waiting:
-        at = waiting.pop()
-        if isinstance(at, nodes.Name):
-            found.add(at.text)
-        elif isinstance(at, tuple):
-            waiting += at
-        elif isinstance(at, nodes.Attribute) and at.name.text in _WORDS:
-            continue
-        elif isinstance(at, nodes.Node):
-            waiting += [getattr(at, field.name) for field in fields(at) if field.name not in _NOT_READ]
-    return found
-
-
-_WORDS = frozenset(("on_error", "spread"))
-"""The policies whose values are bare words of the language."""
-_NOT_READ = frozenset(("name", "callee", "variable", "span"))
-"""The fields of nodes that hold names which introduce something, or name a declaration or a member."""

@@ -27,12 +27,12 @@ from recipelang.ir.types import (
     Type,
 )
 from recipelang.semantics.attributes import Attributes, read_attributes
+from recipelang.semantics.calling import Caller, SignatureOf
 from recipelang.semantics.declarations import Declarer
 from recipelang.semantics.expressions import Elaborator, listed
 from recipelang.semantics.literals import NoLiteral, json_of
 from recipelang.semantics.members import DEFAULT_REPAIRS
 from recipelang.semantics.narrowing import facts_if_true
-from recipelang.semantics.recipes import RecipeChecker, SignatureOf
 from recipelang.semantics.replies import ReplyReader
 from recipelang.semantics.scope import Local, Module, Scope, look_up
 from recipelang.semantics.tested import (
@@ -246,7 +246,7 @@ class OneTest:
             message = f"the {symbol.kind} `{node.callee.text}` can't be run by itself"
             self._not_a_run(node.callee.span, message, "only a recipe can")
             return None
-        call = RecipeChecker(symbol.node, self.declarer, self.file.signature_of).exposed(node, self.scope)
+        call = Caller(self.declarer.elaborator, self.file.signature_of).exposed(node, self.scope)
         if not isinstance(call, ir.RecipeCall) or call.recipe not in self.file.declared.recipes:
             return None  # its mistakes have been reported
         return ir.Entry(self.node.name.value, call.recipe, call.arguments)

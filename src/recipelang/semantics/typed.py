@@ -38,5 +38,9 @@ def interval_of(type: Type) -> tuple[float, float]:
             return -math.inf, math.inf
 
 
+def expression_of(typed: Typed | None) -> Expression | None:
+    return None if typed is None else typed.expression
+
+
 ERRONEOUS = Typed(Constant(None), NeverType())
 """Stands for an expression whose mistake has been reported; it fits everywhere, so that one mistake is one message."""
