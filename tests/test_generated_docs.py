@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from recipelang.cli.main import VERBS
 from recipelang.diagnostics.catalogue import all_codes
 from recipelang.ir.functions import FUNCTIONS
 from recipelang.resources import standard_recipe_names
@@ -31,3 +32,8 @@ def test_each_standard_recipe_has_its_section() -> None:
     page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
     names = [name for name in standard_recipe_names() if name != "local_models"]
     assert [name for name in names if f"## {name}\n\n<!-- {name} -->\n" not in page] == []
+
+
+def test_each_verb_of_the_command_has_its_section() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert [verb for verb in VERBS if f"\n## {verb}: " not in page] == []
