@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import anyio
 import pytest
@@ -28,6 +28,8 @@ from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Message, Request, TokenLogprob, Usage
 
 DELAYS = (0.0, 0.0, 0.3, 5.0, 29.0, 89.5, 119.0, 400.0)
+Temper = Literal["any", "slow", "dear"]
+LONG_GRADE = '{"reason": "' + "é" * 20_000 + '", "score": 0.25}'
 TEXTS = (
     "ANSWER: A",
     "ANSWER: B, because",
@@ -49,8 +51,8 @@ class Moody:
     """Models in every mood: slow, failing in each way, saying anything; `calls` counts those in flight."""
 
     mood: random.Random
+    temper: Temper
     steady: float  # the share of calls that are answered at all
-    slow: bool
     in_flight: int = 0
     peak: int = 0
 
@@ -58,8 +60,17 @@ class Moody:
         return Watched(self)
 
     def outcome(self, call: ModelCall) -> Outcome:
-        delay = self.mood.choice(DELAYS if self.slow else DELAYS[:3])
+        if self.temper == "dear":
+            return self._dearest(call)
+        delay = self.mood.choice(DELAYS if self.temper == "any" else DELAYS[-3:])
         return After(delay, self._answer(call) if self.mood.random() < self.steady else self._failure(call))
+
+    def _dearest(self, call: ModelCall) -> Outcome:
+        """As much as there can be: a failure that may pass, or a long answer that has not the form; all used up."""
+        full = Usage(prompt_bound(call.messages, call.tools, call.schema), call.max_tokens)
+        if self.mood.random() > self.steady:
+            return BackendError(FailureKind.SERVER, "again", 500, 0.0, True, full)
+        return Reply(LONG_GRADE if call.schema is not None else "x" * 50_000, usage=full)
 
     def _answer(self, call: ModelCall) -> Reply:
         logprobs = (TokenLogprob("a", self.mood.choice((-0.01, -5.0)), -6.0),)
@@ -161,15 +172,15 @@ def held(plan: Plan, request: Request, moody: Moody, spend: Spend | None, trace:
     text=programs(),
     request=REQUESTS,
     mood=st.integers(0, 2**32),
+    temper=st.sampled_from(get_args(Temper)),
     steady=st.sampled_from((0.2, 0.8, 1.0)),
-    slow=st.booleans(),
 )
 def test_no_run_uses_more_than_its_certificate_promised(
-    loop: str, text: str, request: Request, mood: int, steady: float, slow: bool
+    loop: str, text: str, request: Request, mood: int, temper: Temper, steady: float
 ) -> None:
     plan = compile_text(text).plan
     assume(plan is not None)
     assert plan is not None
-    moody = Moody(random.Random(mood), steady, slow)
+    moody = Moody(random.Random(mood), temper, steady)
     spend, trace = ran(loop, plan, request, moody, seed=mood % 7)
     held(plan, request, moody, spend, trace)
