@@ -157,6 +157,7 @@ BAD = {
     "a value out of bounds": (["confidence", "--set", "threshold=80", "q"], 2, "takes score"),
     "a word that is not among those": (["confidence", "--set", "measure=luck", "q"], 2, "logprob"),
     "a model that is not there": (["direct", "--set", "model_of_choice=huge", "q"], 2, "there is no model `huge`"),
+    "a model's name with a slip": (["direct", "--set", "model_of_choice=smal", "q"], 2, "did you mean `small`?"),
     "a setting without a value": (["confidence", "--set", "threshold", "q"], 2, "it takes `name=value`"),
     "a setting given twice": (["confidence", "--set", "threshold=1", "--set", "threshold=1", "q"], 2, "there twice"),
     "a conversation that is not there": (["direct", "--messages", "no.json"], 4, "no.json: no such file"),

@@ -164,7 +164,7 @@ def _fits(value: Any, type: Type) -> bool:
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    near = nearest(name, known)
+    near = nearest(name, known) or nearest(name, [qualified.rpartition(".")[2] for qualified in known])
     if near is not None:
         return f": did you mean `{near}`?"
     names = _listed(list(known))
