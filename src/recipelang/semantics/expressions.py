@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -14,13 +12,11 @@ from recipelang.diagnostics.suggesting import nearest
 from recipelang.ir import expressions as ir
 from recipelang.ir.functions import FUNCTIONS
 from recipelang.ir.types import (
-    AnswerType,
     BoolType,
     ContractType,
     DurationType,
     EnumType,
     FieldType,
-    FloatType,
     IntType,
     ListType,
     ModelType,
@@ -29,24 +25,30 @@ from recipelang.ir.types import (
     NoneType,
     OptionalType,
     RecordType,
-    RequestType,
     ScoreType,
     TextType,
     Type,
     spelled,
 )
 from recipelang.semantics import members
+from recipelang.semantics.advising import (
+    OTHER_NAMES,
+    brief,
+    conversion_fix,
+    conversion_help,
+    length_help,
+    use_fix,
+    use_help,
+)
+from recipelang.semantics.arithmetic import arithmetic_type, interval, ordered_alike
 from recipelang.semantics.functions import CallSite, result_of
 from recipelang.semantics.narrowing import TypeAt, facts_if_false, facts_if_true, path_of
 from recipelang.semantics.reserved import RESERVED, reserved
-from recipelang.semantics.scope import Local, Module, Scope, Symbol, hidden, look_up, may_declare, visible_names
+from recipelang.semantics.scope import Local, Scope, Symbol, hidden, look_up, may_declare, visible_names
 from recipelang.semantics.typed import ERRONEOUS, Typed
 from recipelang.semantics.typing import fits, fits_but_for_length, is_number, join, number_type, without_none
 from recipelang.source import Span
 from recipelang.syntax import nodes
-
-INFINITY = math.inf
-_WORD = re.compile("[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Elaborator:
                     node.span,
                     f"{what} may be none",
                     label=f"`{spelled(actual)}`, but `{spelled(wanted)}` is wanted",
-                    help=f"say what to use instead, `{_brief(node)} or ...`, or test it first, `{_brief(node)} != none`",
+                    help=f"say what to use instead, `{brief(node)} or ...`, or test it first, `{brief(node)} != none`",
                 )
             )
             return
@@ -122,7 +124,7 @@ class Elaborator:
                     node.span,
                     f"{what} may have the wrong length",
                     label=f"`{spelled(actual)}`, but `{spelled(wanted)}` is wanted",
-                    help=_length_help(cast(ListType, actual), cast(ListType, wanted)),
+                    help=length_help(cast(ListType, actual), cast(ListType, wanted)),
                 )
             )
             return
@@ -141,8 +143,8 @@ class Elaborator:
                 node.span,
                 f"{what} has the wrong type",
                 label=f"this is `{spelled(actual)}`, but `{spelled(wanted)}` is wanted",
-                help=_conversion_help(actual, wanted),
-                fix=_conversion_fix(node, actual, wanted),
+                help=conversion_help(actual, wanted),
+                fix=conversion_fix(node, actual, wanted),
             )
         )
 
@@ -227,8 +229,8 @@ class Elaborator:
                 node.span,
                 f"unknown {what} `{node.text}`",
                 label="not declared here, nor in a file that this one uses",
-                help=f"did you mean `{near}`?" if near else _use_help(node.text),
-                fix=_replace(node.span, near) or _use_fix(node.text, scope.module),
+                help=f"did you mean `{near}`?" if near else use_help(node.text),
+                fix=_replace(node.span, near) or use_fix(node.text, scope.module),
             )
         )
 
@@ -471,7 +473,7 @@ class Elaborator:
             if isinstance(typed.type, (OptionalType, NoneType)):
                 self._misfit(side, typed, without_none(typed.type), f"one side of `{node.operator}`")
                 return Typed(ERRONEOUS.expression, BoolType())
-        if not (_ordered_alike(one, other)):
+        if not (ordered_alike(one, other)):
             self._incompatible(
                 node, left, right, f"`{node.operator}` compares values of one kind: numbers, durations, amounts, texts"
             )
@@ -504,13 +506,13 @@ class Elaborator:
             if isinstance(typed.type, (OptionalType, NoneType)):
                 self._misfit(side, typed, without_none(typed.type), f"one side of `{node.operator}`")
                 return ERRONEOUS
-        type = _arithmetic_type(node.operator, left, right)
+        type = arithmetic_type(node.operator, left, right)
         if type is None:
             self._incompatible(node, left, right, f"`{node.operator}` has no meaning for these two")
             return ERRONEOUS
         operator = cast(Literal["+", "-", "*", "/", "%"], node.operator)
         if is_number(type):
-            low, high = _interval(operator, left, right)
+            low, high = interval(operator, left, right)
             type = number_type(low, high, whole=isinstance(type, IntType))
             return Typed(ir.BinaryExpression(operator, left.expression, right.expression), type, low, high)
         return Typed(ir.BinaryExpression(operator, left.expression, right.expression), type)
@@ -521,9 +523,9 @@ class Elaborator:
                 node.span,
                 why,
                 label=f"`{spelled(left.type)}` {node.operator} `{spelled(right.type)}`",
-                help=_conversion_help(left.type, right.type) or _conversion_help(right.type, left.type),
-                fix=_conversion_fix(node.left, left.type, right.type)
-                or _conversion_fix(node.right, right.type, left.type),
+                help=conversion_help(left.type, right.type) or conversion_help(right.type, left.type),
+                fix=conversion_fix(node.left, left.type, right.type)
+                or conversion_fix(node.right, right.type, left.type),
             )
         )
 
@@ -734,56 +736,6 @@ def _record_expression(fields: tuple[tuple[str, Typed], ...]) -> ir.RecordExpres
     return ir.RecordExpression(tuple(ir.FieldExpression(name, typed.expression) for name, typed in fields))
 
 
-def _ordered_alike(one: Type, other: Type) -> bool:
-    if is_number(one) and is_number(other):
-        return True
-    return isinstance(one, (DurationType, MoneyType, TextType)) and one == other
-
-
-def _arithmetic_type(operator: str, left: Typed, right: Typed) -> Type | None:
-    one, other = left.type, right.type
-    if is_number(one) and is_number(other):
-        whole = isinstance(one, IntType) and isinstance(other, IntType) and operator != "/"
-        return IntType() if whole else FloatType()
-    if isinstance(one, (DurationType, MoneyType)):
-        if one == other:
-            return {"+": one, "-": one, "/": FloatType()}.get(operator)
-        return one if is_number(other) and operator in "*/" else None
-    if isinstance(other, (DurationType, MoneyType)):
-        return other if is_number(one) and operator == "*" else None
-    if operator != "+":
-        return None
-    if isinstance(one, TextType) and isinstance(other, TextType):
-        return TextType()
-    if isinstance(one, ListType) and isinstance(other, ListType):
-        item = join(one.item, other.item)
-        high = None if one.high is None or other.high is None else one.high + other.high
-        return None if item is None else ListType(item, one.low + other.low, high)
-    return None
-
-
-def _interval(operator: str, left: Typed, right: Typed) -> tuple[float, float]:
-    match operator:
-        case "+":
-            return left.low + right.low, left.high + right.high
-        case "-":
-            return left.low - right.high, left.high - right.low
-        case "*":
-            return _hull([a * b for a in (left.low, left.high) for b in (right.low, right.high)])
-        case "/" if right.low > 0 or right.high < 0:
-            return _hull([a / b for a in (left.low, left.high) for b in (right.low, right.high)])
-        case "%" if right.low > 0 and not math.isinf(right.high):
-            return 0, right.high
-        case _:
-            return -INFINITY, INFINITY
-
-
-def _hull(corners: list[float]) -> tuple[float, float]:
-    if any(math.isnan(corner) for corner in corners):
-        return -INFINITY, INFINITY
-    return min(corners), max(corners)
-
-
 def _is_label(wanted: Type | None) -> bool:
     return wanted is not None and isinstance(without_none(wanted), EnumType)
 
@@ -804,88 +756,3 @@ def _is_alias(name: str, scope: Scope) -> bool:
 
 def _step_for(symbol: Symbol) -> str:
     return {"role": "ask", "recipe": "run", "extern": "call"}[symbol.kind]
-
-
-OTHER_NAMES = {
-    "len": "size", "length": "size", "average": "mean", "avg": "mean", "sorted": "sort", "argmax": "best",
-    "argmin": "worst", "distinct": "unique", "head": "first", "tail": "last", "slice": "take", "includes": "contains",
-}  # fmt: skip
-"""What other languages call the built-in functions."""
-
-
-def _brief(node: nodes.Expression) -> str:
-    """An expression as it is written, where it is short enough to be quoted."""
-    text = node.span.text
-    return text if len(text) <= 30 and "\n" not in text else "x"
-
-
-def _is_standard(name: str) -> bool:
-    from recipelang.resources import standard_recipe_names  # deferred: only a mistake needs the folder's listing
-
-    return name in standard_recipe_names()
-
-
-def _use_help(name: str) -> str:
-    return f"there is a standard recipe of that name: add `use std.{name}`" if _is_standard(name) else ""
-
-
-def _use_fix(name: str, module: Module) -> Fix | None:
-    """Add the `use` line: before the others, else after the language, else first of all."""
-    if not _is_standard(name):
-        return None
-    file, line = module.file, f"use std.{name}"
-    first = next((each for each in file.declarations if isinstance(each, nodes.Use)), None)
-    if first is None and file.language is not None:
-        edit = Edit(module.source.span(file.language.span.end, file.language.span.end), f"\n{line}")
-    else:
-        at = first.span.start if first is not None else 0
-        edit = Edit(module.source.span(at, at), f"{line}\n")
-    return Fix(f"add `{line}`", (edit,))
-
-
-def _length_help(actual: ListType, wanted: ListType) -> str:
-    if actual.low < wanted.low:
-        return f"it may have as few as {actual.low}: a quorum, a type with a least length, or a guard `size(...) >= {wanted.low}` shows more"
-    most = "any number of" if actual.high is None else f"as many as {actual.high}"
-    return f"it may have {most} items: cut it with `take(..., {wanted.high})`, or give its type a greatest length"
-
-
-def _conversion_help(actual: Type, wanted: Type) -> str:
-    match actual, wanted:
-        case AnswerType(), TextType():
-            return "an answer's text is `.text`, what its contract extracted is `.value`"
-        case RecordType(fields=fields), AnswerType() if any(isinstance(f.type, AnswerType) for f in fields):
-            inside = next(f.name for f in fields if isinstance(f.type, AnswerType))
-            return f"the answer is in its field `{inside}`"
-        case FloatType(), ScoreType():
-            return "a score is between 0 and 1: use `clamp(...)`"
-        case ((FloatType() | ScoreType()), IntType()):
-            return "use `round`, `ceil` or `floor`"
-        case TextType(), EnumType() | OptionalType(EnumType()):
-            return "the case of an enum, and a label, is a bare word"
-        case ((IntType() | ScoreType() | FloatType()), DurationType()):
-            return "a time has a unit, as in `500ms`, `5s`, `2m`"
-        case ((IntType() | ScoreType() | FloatType()), MoneyType()):
-            return "an amount has a `$`, as in `$0.05`"
-        case ModelType(), ListType(ModelType()):
-            return "put it in brackets to make a list of one"
-        case ListType(item), other if fits(item, other):
-            return "it is a list: take one of its items, such as `best(..., by = ...)` or `first(...)`"
-        case _, BoolType() if isinstance(actual, ListType):
-            return "a condition is a bool: `size(...) > 0`"
-        case _, BoolType() if is_number(actual):
-            return "a condition is a bool: compare it, such as `... > 0`"
-        case RequestType(), TextType():
-            return "the text of the request is `request.text`"
-        case _:
-            return ""
-
-
-def _conversion_fix(node: nodes.Expression, actual: Type, wanted: Type) -> Fix | None:
-    match node, actual, without_none(wanted):
-        case nodes.Name(name), AnswerType(), TextType():
-            return Fix("read its text", (Edit(node.span, f"{name}.text"),))
-        case nodes.Text(value), TextType(), EnumType(cases) if _WORD.fullmatch(value) and value in (cases or (value,)):
-            return Fix("write it as a bare word", (Edit(node.span, value),))
-        case _:
-            return None
