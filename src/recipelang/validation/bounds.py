@@ -266,7 +266,7 @@ class Prover:
     def _task(self, step: ir.Perform, plan: Plans, steps: int, known: Environment) -> Use:
         """The dearest task: what it gives may be made of the results of others, as deep as the plan is long."""
         worst, results = NO_USE, Items(0, 0, Other())
-        while True:
+        for _ in range(max(1, steps)):
             task = Fields(
                 (
                     ("name", Words(Linear(TASK_NAME_BYTES))),
@@ -278,9 +278,10 @@ class Prover:
             use = self._call(step.call, {**known, step.variable: task})
             worst = replace(use, bound=_greatest(worst.bound, use.bound), value=join(worst.value, use.value))
             following = Items(0, steps - 1, worst.value)
-            if following == results or steps == 1:
-                return worst
+            if following == results:
+                break
             results = following
+        return worst
 
     def _host_call(self, step: ir.HostCall, known: Environment) -> Use:
         if step.when is not None and truth_of(step.when, known, self.facts) is False:
