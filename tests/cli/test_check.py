@@ -169,6 +169,11 @@ def test_every_code_is_explained(code: Code, capsys: pytest.CaptureFixture[str])
     assert err == ""
 
 
+def test_the_files_beside_a_sample_are_shown_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["explain", "E0203"])
+    assert "Beside it, one.recipe:\n\n    role shared()" in capsys.readouterr().out
+
+
 def test_explain_alone_lists_all_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain"]) == Exit.FINE
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
@@ -186,6 +191,7 @@ def test_explain_in_json_is_read_by_a_program(capsys: pytest.CaptureFixture[str]
         "why": code.why,
         "wrong": code.wrong,
         "right": code.right,
+        "files": {},
     }
 
 

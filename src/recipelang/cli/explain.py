@@ -33,15 +33,20 @@ def run(arguments: argparse.Namespace) -> Exit:
     code = codes[wanted]
     if as_json:
         print_json(_told(code))
-        return Exit.FINE
-    print(
-        f"{code.id}: {code.title}\n\n{code.why}\n\nWrong:\n\n{_indented(code.wrong)}\nRight:\n\n{_indented(code.right)}",
-        end="",
-    )
+    else:
+        print(_shown(code), end="")
     return Exit.FINE
 
 
-def _told(code: Code) -> dict[str, str]:
+def _shown(code: Code) -> str:
+    beside = "".join(f"\nBeside it, {name}:\n\n{_indented(text)}" for name, text in code.files)
+    return (
+        f"{code.id}: {code.title}\n\n{code.why}\n\nWrong:\n\n{_indented(code.wrong)}{beside}\n"
+        f"Right:\n\n{_indented(code.right)}"
+    )
+
+
+def _told(code: Code) -> dict[str, object]:
     return {
         "code": code.id,
         "title": code.title,
@@ -49,6 +54,7 @@ def _told(code: Code) -> dict[str, str]:
         "why": code.why,
         "wrong": code.wrong,
         "right": code.right,
+        "files": dict(code.files),
     }
 
 
