@@ -84,7 +84,7 @@ class Engine:
             raise RuntimeError("the engine is open already")
         async with AsyncExitStack() as stack:
             backends = await self._opened(stack)
-            self._interpreter = Interpreter(self.plan, backends, functions=self._functions)
+            self._interpreter = Interpreter(self.plan, backends, functions=self._called())
             self._stack = stack.pop_all()
         return self
 
@@ -174,6 +174,12 @@ class Engine:
                 raise ArgumentProblem(f"`{recipe}` is exposed with its arguments, and takes no others")
             return self.plan.entries[recipe]
         return bound_entry(self.plan, recipe, arguments or {}, list(self.plan.models) if pool is None else pool)
+
+    def _called(self) -> dict[str, HostFunction]:
+        """The functions that the plan calls, given by its names for them or without that of their module."""
+        given = self._functions or {}
+        found = {name: given.get(name) or given.get(name.rpartition(".")[2]) for name in self.plan.externs}
+        return {name: function for name, function in found.items() if function is not None}
 
     async def _opened(self, stack: AsyncExitStack) -> dict[str, Backend]:
         if self._given is not None:

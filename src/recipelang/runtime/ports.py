@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from recipelang.ir.plan import Model
 from recipelang.runtime.values import Json, Message, TokenLogprob, Usage
@@ -106,8 +106,8 @@ class Endpoints(Protocol):
 class HostFunction(Protocol):
     """A function of the host that a recipe calls by name, with plain data: texts, numbers, bools, lists, dicts."""
 
-    async def __call__(self, **arguments: Json) -> Json:
-        """What the function gives; whatever it raises is the failure of the step that called it."""
+    async def __call__(self, *_: Any, **arguments: Any) -> Json:  # Any: whatever parameters a host's own function has
+        """What the function gives, called by names; whatever it raises is the failure of the step that called it."""
         ...
 
 

@@ -369,7 +369,49 @@ async def test_a_mistake_in_a_hosts_own_backend_is_told_as_it_is() -> None:
             await engine.run("both", QUESTION)
 
 
-# ----------------------------------------------------------------- journals
+# ---------------------------------------------------------------- functions
+
+CALLING = """
+backend lab { kind = openai, url = "http://127.0.0.1:1/v1" }
+model small { backend = lab, id = "s", context = 32k }
+extern look_up(word: text) -> text { timeout = 5s }
+role explainer(found: text) { max_tokens = 10, prompt = "It is {{ found }}" }
+recipe informed(m: model) -> answer {
+  budget { calls = 1 }
+  call found = look_up(word = request.text)
+  ask reply = explainer(found, model = m)
+  return reply
+}
+"""
+
+
+async def look_up(word: str) -> str:
+    return f"{word}, a planet"
+
+
+async def never(word: str) -> str:
+    raise AssertionError("nobody calls it")
+
+
+@pytest.mark.parametrize("names", [["std.direct"], []], ids=["of several files", "of one file"])
+async def test_functions_of_the_host_are_called_by_their_names(names: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "team.recipe"
+    file.write_text(CALLING, encoding="utf-8")
+    backend = ScriptedBackend({"*": "Yes."})
+    functions = {"look_up": look_up, "of_another_file": never}
+    async with Engine(*names, file, backends={"lab": backend}, functions=functions) as engine:
+        assert (await engine.run("informed", "Jupiter")).text == "Yes."
+    assert "Jupiter, a planet" in str(backend.calls[0].messages[-1].content)
+
+
+async def test_a_function_that_is_not_given_is_an_error_on_opening() -> None:
+    plan = compile_text(CALLING).library
+    assert plan is not None
+    with pytest.raises(ValueError, match="no function was given for `look_up`"):
+        await Engine(plan, backends={"lab": ScriptedBackend({})}, functions={"lookup": look_up}).__aenter__()
+
+
+# ---------------------------------------------------------------- journals
 
 
 class Listener:

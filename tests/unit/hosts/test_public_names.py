@@ -29,8 +29,12 @@ class Journal:
         print(event.kind)
 
 
+async def look_up(word: str) -> dict[str, str]:
+    return {"word": word}
+
+
 async def main(client: httpx2.AsyncClient) -> str | None:
-    async with Engine(load("{}"), client=client, backends={"lab": Mine()}) as engine:
+    async with Engine(load("{}"), client=client, backends={"lab": Mine()}, functions={"look_up": look_up}) as engine:
         try:
             result = await engine.run("fusion", "Hello?", arguments={"panel": ["small"]}, journal=Journal())
         except RunFailure as failure:
