@@ -56,3 +56,6 @@ TASK_NAME_BYTES = 40
 
 PIECE_SLACK = 1.5
 """How much longer than its share one of the pieces of a text may be, so that it ends between paragraphs or words."""
+
+REQUEST_REPAIRS = 1
+"""Repairs that the form which a request asks for may have, at most: bounds are proved before there is a request."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from recipelang.ir.plan import Contract, Model, Price
+from recipelang.ir.sizing import REQUEST_REPAIRS
 
 Json = Any  # Any: a JSON value as `json.loads` gives it
 
@@ -54,6 +55,12 @@ class Request:
     format: Contract = field(default_factory=lambda: Contract("request.format"))
     max_latency: float | None = None  # seconds
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if self.format.repair > REQUEST_REPAIRS:
+            raise ValueError(
+                f"the form that a request asks for may be repaired {REQUEST_REPAIRS} time, not {self.format.repair}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

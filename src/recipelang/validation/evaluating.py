@@ -11,7 +11,14 @@ from recipelang.ir import expressions as ir
 from recipelang.ir.certificate import Linear
 from recipelang.ir.plan import Model, Plan, RoleCall
 from recipelang.ir.reading import calls_of
-from recipelang.ir.sizing import BYTES_PER_TOKEN, DEFAULT_MAX_TOKENS, FINISH_BYTES, HEADING_BYTES, PIECE_SLACK
+from recipelang.ir.sizing import (
+    BYTES_PER_TOKEN,
+    DEFAULT_MAX_TOKENS,
+    FINISH_BYTES,
+    HEADING_BYTES,
+    PIECE_SLACK,
+    REQUEST_REPAIRS,
+)
 from recipelang.ir.types import (
     AnswerType,
     ContractType,
@@ -50,7 +57,7 @@ Environment = Mapping[str, Abstract]
 REQUEST = Fields(
     (
         ("text", Words(Linear(0, 1))),
-        ("format", Contracts(1)),
+        ("format", Contracts(REQUEST_REPAIRS)),
         *((n, Number(0)) for n in ("tokens", "turns", "images", "tools")),
     )
 )

@@ -24,7 +24,7 @@ from recipelang.ir.plan import Plan, Step
 from recipelang.resources import standard_recipe_names
 
 DRAWERS = {"mermaid": mermaid, "dot": dot, "svg": svg}
-DRAWN = [name for name in standard_recipe_names() if name != "local_models"]
+DRAWN = ("direct", "confidence", "self_verified", "ratings", "remom", "fusion")
 NASTY = 'a"b</text>&lt;\\n#quot;`é\x07]]'
 
 
@@ -46,6 +46,14 @@ def test_the_standard_recipes_look_like_this(
     name: str, draw: Callable[[Graph], str], snapshot: SnapshotAssertion
 ) -> None:
     assert draw(standard(name)) == snapshot
+
+
+@pytest.mark.parametrize("name", standard_recipe_names())
+def test_every_recipe_of_the_library_can_be_drawn(name: str) -> None:
+    plan = compile_file(f"std.{name}").plan
+    assert plan is not None
+    for recipe in plan.recipes:
+        ET.fromstring(svg(graph_of(plan, recipe)))
 
 
 def test_a_box_says_what_its_step_may_do() -> None:

@@ -7,8 +7,9 @@ import pytest
 from recipelang.compilation import Compilation, compile_text
 from recipelang.diagnostics.rendering import render
 from recipelang.ir.certificate import Certificate, Linear, StepBound
-from recipelang.ir.plan import Plan
-from recipelang.ir.sizing import DEFAULT_TIMEOUT
+from recipelang.ir.plan import Contract, Plan
+from recipelang.ir.sizing import DEFAULT_TIMEOUT, REQUEST_REPAIRS
+from recipelang.runtime.values import Request
 
 CALL = 64 + 2 * 16
 """Tokens of a call of the conversation without its bytes: the call's own, and two messages that may be added."""
@@ -350,3 +351,11 @@ def test_a_list_without_an_end_in_a_prompt_does_not_compile() -> None:
     text = 'role show(ts: text[]) { max_tokens = 1, prompt = "{{ ts }}" }\nrecipe r(ts: text[]) -> answer {\nask a = show(ts, model = small)\nreturn a\n}'
     errors = [d for d in compiled(text).diagnostics if d.severity == "error"]
     assert [error.code.id for error in errors] == ["E0505"]
+
+
+def test_a_request_may_ask_for_no_more_repairs_than_are_counted() -> None:
+    """The form that a request asks for is not known when a recipe is proved."""
+    total = proved("ask a = ten(model = small, contract = request.format)\nreturn a").total
+    assert total.calls == 1 + REQUEST_REPAIRS
+    with pytest.raises(ValueError, match="may be repaired 1 time, not 2"):
+        Request((), format=Contract("form", repair=2))
