@@ -29,7 +29,8 @@ class CallingHost:
             try:
                 return await self._attempt(frame, path, deadline, given)
             except RunFailure as failure:
-                if failure.kind is not RunFailureKind.HOST:
+                too_late = frame.execution.timer() + HOST_RETRY_DELAY >= deadline
+                if failure.kind is not RunFailureKind.HOST or too_late:
                     raise
                 frame.execution.recorder.record("host_retry", path, extern=self.extern.name, attempt=attempt + 1)
                 await anyio.sleep(HOST_RETRY_DELAY)
