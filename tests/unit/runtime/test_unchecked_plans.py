@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 
-from recipelang.backends.scripted import ScriptedBackend
-from recipelang.ir.expressions import BinaryExpression, Constant, FailExpression, MemberExpression, Variable
-from recipelang.ir.plan import Let, Plan, Recipe
+from recipelang.backends.scripted import After, ScriptedBackend
+from recipelang.ir.expressions import (
+    BinaryExpression,
+    Constant,
+    FailExpression,
+    MemberExpression,
+    ModelReference,
+    Variable,
+)
+from recipelang.ir.plan import Ask, Let, Plan, Recipe, RoleCall
 from recipelang.runtime.failures import RunFailureKind
 from recipelang.runtime.interpreter import Interpreter
 from recipelang.runtime.scheduling import prepare_recipe
@@ -71,6 +78,20 @@ async def test_a_quorum_greater_than_the_list_fails_before_any_call() -> None:
     assert outcome.failure is not None
     assert outcome.failure.message == "0 of 2 answers, quorum 3"
     assert outcome.backend.calls == []
+
+
+async def test_a_step_that_nobody_needs_any_more_is_cancelled_when_the_answer_is_there() -> None:
+    plan = plan_of("recipe main() -> answer { ask reply = speak(model = large) return reply }")
+    recipe = plan.recipes["main"]
+    reply = recipe.steps[0]
+    assert isinstance(reply, Ask)
+    assert isinstance(reply.call, RoleCall)
+    unread = replace(reply, name="unread", call=replace(reply.call, model=ModelReference("small")))
+    plan = replace(plan, recipes={**plan.recipes, "main": replace(recipe, steps=(unread, *recipe.steps))})
+    outcome = await outcome_of(plan, {"small": After(60, "a"), "large": After(2, "b")})
+    assert (outcome.text, outcome.spend.seconds, outcome.spend.wasted_calls) == ("b", 2, 1)
+    assert [call.model.name for call in outcome.backend.cancelled] == ["small"]
+    assert outcome.trace.of("step_end", "unread")[0].data["status"] == "cancelled"
 
 
 @pytest.mark.parametrize("name", ["samples", "parallel", "quorum"])
