@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from recipelang.diagnostics import Diagnostic, Edit, Fix, Label
 from recipelang.diagnostics.catalogue import syntax as codes
@@ -40,6 +40,8 @@ HOW = {
     ":": "a name is followed by its type here, as in `draft: answer`",
     "(": "a role, a recipe and a call have parentheses, even with nothing in them: `solver()`",
 }
+CLOSING = {"{": "}", "(": ")", "[": "]"}
+BRACKETS = "{}()[]"
 _FOREIGN = re.compile("|".join(re.escape(word) for word in sorted(FOREIGN, key=len, reverse=True)))
 _QUOTES = re.compile("['‘’“”`]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -55,7 +57,7 @@ _UNITS = {
     "hours": "h",
     "K": "k",
 }
-_OPAQUE = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"')
+_OPAQUE_OR_BRACKET = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"|[(\[{}\])]')
 
 
 def explain(source: Source, at: tuple[int, int] | None, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic:
@@ -65,7 +67,9 @@ def explain(source: Source, at: tuple[int, int] | None, piece: tuple[int, int], 
     span = source.span(*at)
     return (
         _foreign(span)
-        or _thin_arrow(span)
+        or _arrow(span, expected)
+        or _doubled_equal(span)
+        or _unfinished_before(span, piece, expected)
         or _second_budget(span, piece)
         or _misspelled(span, expected)
         or _quantity(span)
@@ -151,6 +155,46 @@ def _misspelled(span: Span, expected: Sequence[str]) -> Diagnostic | None:
     return None
 
 
+def _instead(span: Span, wanted: str) -> Diagnostic:
+    """One sign or word in the place of another."""
+    found = f"expected `{wanted}`, found `{span.text}`"
+    return codes.EXPECTED.at(span, found, help=f"write `{wanted}`", fix=Fix(f"write `{wanted}`", (Edit(span, wanted),)))
+
+
+def _arrow(span: Span, expected: Sequence[str]) -> Diagnostic | None:
+    """The arrow before what is returned and that of an arm, each in the other's place or spelled `:`."""
+    if "`->`" in expected and span.text in ("=>", ":"):
+        return _instead(span, "->")
+    return _thin_arrow(span)
+
+
+def _doubled_equal(span: Span) -> Diagnostic | None:
+    """`==` where a value is given: the first `=` is read, the second is one too many."""
+    text, start = span.source.text, span.start
+    return _instead(span.source.span(start - 1, start + 1), "=") if text[start - 1 : start + 1] == "==" else None
+
+
+def _unfinished_before(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic | None:
+    """A step that begins in the middle of what stands before it: its first word was taken for a name."""
+    text = span.source.text
+    line = text[text.rfind("\n", 0, span.start) + 1 : span.start]
+    keyword = line.strip()
+    if keyword not in STEPS or "a name" in expected or not (_WORD.fullmatch(span.text) or span.text == "{"):
+        return None
+    word = span.source.span(span.start - len(line.lstrip()), span.start - len(line.lstrip()) + len(keyword))
+    opened = _opened(span.source, piece[0], word.start)
+    if len(opened) > 1:
+        opening = span.source.span(opened[-1], opened[-1] + 1)
+        label = Label(word, "a step can't stand in it")
+        return codes.UNCLOSED.at(
+            opening, f"this `{opening.text}` is never closed", label="opened here", labels=(label,)
+        )
+    end = len(text[: word.start].rstrip())
+    label = Label(word, "the next one begins here")
+    place = span.source.span(max(piece[0], end - 1), end)
+    return codes.EXPECTED.at(place, "this step ends too early", labels=(label,), help=_expectation(expected))
+
+
 def _thin_arrow(span: Span) -> Diagnostic | None:
     """`when ... ->`, which reads as a minus and a greater-than."""
     text, start = span.source.text, span.start
@@ -158,9 +202,7 @@ def _thin_arrow(span: Span) -> Diagnostic | None:
     if span.text != ">" or not re.fullmatch(r"\s*(when\b.*|otherwise\s*)-", line):
         return None
     arrow = span.source.span(start - 1, span.end)
-    return codes.EXPECTED.at(
-        arrow, "expected `=>`, found `->`", help="write `=>`", fix=Fix("write `=>`", (Edit(arrow, "=>"),))
-    )
+    return _instead(arrow, "=>")
 
 
 def _second_budget(span: Span, piece: tuple[int, int]) -> Diagnostic | None:
@@ -198,13 +240,11 @@ def _quantity(span: Span) -> Diagnostic | None:
 def _missing(span: Span, expected: Sequence[str]) -> Diagnostic | None:
     """One word is missing, or another stands in its place."""
     if "`=`" in expected and span.text in (":", "=="):
-        return codes.EXPECTED.at(
-            span, f"expected `=`, found `{span.text}`", help="write `=`", fix=Fix("write `=`", (Edit(span, "="),))
-        )
+        return _instead(span, "=")
     if "`=>`" in expected and span.text in (":", "->", "="):
-        return codes.EXPECTED.at(
-            span, f"expected `=>`, found `{span.text}`", help="write `=>`", fix=Fix("write `=>`", (Edit(span, "=>"),))
-        )
+        return _instead(span, "=>")
+    if "`otherwise`" in expected and span.text in ("else", "default"):
+        return _instead(span, "otherwise")
     if span.text in ("<", "<=", ">", ">=", "==", "!=", "in") and "`and`" in expected:
         return codes.CHAINED.at(
             span, "comparisons can't be chained", help="join two of them with `and`: `a < b and b < c`"
@@ -230,17 +270,18 @@ def _one_expected(span: Span, wanted: str) -> Diagnostic:
 
 
 def _unexpected(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic:
-    if span.text in ("}", ")", "]"):
-        opening = _innermost(span.source, piece[0], span.start)
-        wanted = {"{": "}", "(": ")", "[": "]"}
-        if opening is None:
+    opening = _innermost(span.source, piece[0], span.start)
+    if span.text in CLOSING.values():
+        rest = _next_closing(span.source, span.end, piece[1])
+        if opening is None or rest == CLOSING[opening.text] != span.text:
             return codes.STRAY.at(span, f"this `{span.text}` closes nothing", help="remove it")
-        if wanted[opening.text] != span.text:
-            return codes.UNCLOSED.at(
-                opening,
-                f"this `{opening.text}` is never closed",
-                labels=(Label(span, f"`{wanted[opening.text]}` is wanted before this"),),
-            )
+        if CLOSING[opening.text] != span.text:
+            return _unclosed(opening, span)
+    elif opening is not None and opening.text != "{":
+        if _next_closing(span.source, span.start, piece[1]) != CLOSING[opening.text]:
+            return _unclosed(opening, span)
+        if "`,`" in expected and (_WORD.fullmatch(span.text) or span.text[0] in '"$0123456789'):
+            return codes.EXPECTED.at(span, f"expected `,` before `{_short(span.text)}`")
     reserved = "a name" in expected and _WORD.fullmatch(span.text)
     if reserved:
         return codes.EXPECTED.at(
@@ -252,6 +293,11 @@ def _unexpected(span: Span, piece: tuple[int, int], expected: Sequence[str]) -> 
     if _is_value(expected):
         return codes.EXPECTED.at(span, f"expected a value, found `{_short(span.text)}`")
     return codes.EXPECTED.at(span, f"`{_short(span.text)}` was not expected here", help=_expectation(expected))
+
+
+def _unclosed(opening: Span, before: Span) -> Diagnostic:
+    wanted = Label(before, f"`{CLOSING[opening.text]}` is wanted before this")
+    return codes.UNCLOSED.at(opening, f"this `{opening.text}` is never closed", labels=(wanted,))
 
 
 def _unfinished(source: Source, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic:
@@ -266,20 +312,38 @@ def _unfinished(source: Source, piece: tuple[int, int], expected: Sequence[str])
 
 def _innermost(source: Source, start: int, end: int) -> Span | None:
     """The bracket that is open at `end`, if any."""
-    text = source.text
-    hidden = {match.start(): match.end() for match in _OPAQUE.finditer(text, start, end)}
-    opened: list[int] = []
-    at = start
-    while at < end:
-        if at in hidden:
-            at = hidden[at]
-            continue
-        if text[at] in "([{":
-            opened.append(at)
-        elif text[at] in ")]}" and opened:
-            opened.pop()
-        at += 1
+    opened = _opened(source, start, end)
     return source.span(opened[-1], opened[-1] + 1) if opened else None
+
+
+def _opened(source: Source, start: int, end: int) -> list[int]:
+    """The brackets that are open at `end`, the innermost last."""
+    opened: list[int] = []
+    for bracket in _brackets(source, start, end):
+        if bracket.group() in CLOSING:
+            opened.append(bracket.start())
+        elif opened:
+            opened.pop()
+    return opened
+
+
+def _next_closing(source: Source, start: int, end: int) -> str | None:
+    """The first bracket that closes one from before `start`."""
+    depth = 0
+    for bracket in _brackets(source, start, end):
+        depth += 1 if bracket.group() in CLOSING else -1
+        if depth < 0:
+            return bracket.group()
+    return None
+
+
+def _brackets(source: Source, start: int, end: int) -> Iterator[re.Match[str]]:
+    """The brackets outside of texts and comments."""
+    return (
+        match
+        for match in _OPAQUE_OR_BRACKET.finditer(source.text, start, end)
+        if len(match.group()) == 1 and match.group() in BRACKETS
+    )
 
 
 def _expectation(expected: Sequence[str]) -> str:

@@ -21,14 +21,10 @@ from recipelang.resources import grammar_text, user_cache
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
 from recipelang.syntax.building import MAX_DEPTH, Builder, NotCallable, Parse, TooDeep
-from recipelang.syntax.mistakes import explain, explain_character
+from recipelang.syntax.mistakes import DECLARATIONS, explain, explain_character
 from recipelang.syntax.written import Written, written
 
-DECLARATION = re.compile(
-    r"^(use|private|backend|model|record|contract|role|extern|boundary|recipe|expose|test|language)\b(?!\s*[=:])",
-    re.MULTILINE,
-)
-OPAQUE = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"')
+OPAQUE = r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"'
 MAX_MISTAKES = 50
 MAX_NESTING = 60
 
@@ -103,15 +99,21 @@ def _in_pieces(source: Source, report: Report) -> nodes.File:
 
 
 def _pieces(text: str) -> list[tuple[int, int]]:
-    """Where each declaration begins and ends: at the words that begin one, at the start of a line."""
-    hidden = [match.span() for match in OPAQUE.finditer(text)]
+    """Where each declaration begins and ends.
+
+    One begins with a word at the start of a line: with one that declares something anywhere, for a bracket before it
+    may never be closed; with any other (it may be misspelt) after a declaration whose brackets are closed.
+    """
     starts: list[int] = []
-    at = 0
-    for match in DECLARATION.finditer(text):
-        while at < len(hidden) and hidden[at][1] <= match.start():
-            at += 1
-        if at == len(hidden) or not hidden[at][0] < match.start():
+    depth, closed = 0, False
+    for match in _LANDMARK.finditer(text):
+        found = match.group()
+        if found in _DEPTH:
+            depth += _DEPTH[found]
+            closed = depth <= 0
+        elif match["word"] and (found in (*DECLARATIONS, "language") or closed):
             starts.append(match.start())
+            depth, closed = 0, False
     blank = _BLANK.match(text)
     begin = blank.end() if blank else 0
     if begin < len(text) and (not starts or begin < starts[0]):
@@ -161,7 +163,9 @@ def _declared_names(text: str) -> frozenset[str]:
 
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_BRACKET = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"|[(\[{}\])]')
+_BRACKET = re.compile(OPAQUE + r"|[(\[{}\])]")
+_LANDMARK = re.compile(OPAQUE + r"|[(\[{}\])]|(?P<word>^[a-z_]\w*)\b(?!\s*[=:])", re.MULTILINE)
+_DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _NAMED = re.compile(
     r"^\s*(?:private\s+)?(?:backend|model|record|contract|role|extern|boundary|recipe)\s+([a-zA-Z_]\w*)", re.MULTILINE
 )
