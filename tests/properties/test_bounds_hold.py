@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,6 +149,16 @@ def ran(loop: str, plan: Plan, request: Request, moody: Moody, seed: int) -> tup
     return anyio.run(once, backend=loop, backend_options=LOOPS[loop]())
 
 
+def used_by(step: str, trace: Trace) -> tuple[int, int]:
+    """The calls of a step of `main`, and of all that it calls, and their tokens."""
+    own = [event for event in trace.events if re.match(rf"{step}\b", event.step)]
+    ended = [event.data for event in own if event.kind in ("call_end", "call_failed", "call_cancelled")]
+    tokens = [
+        told.get("tokens", 0) or told.get("prompt_tokens", 0) + told.get("completion_tokens", 0) for told in ended
+    ]
+    return sum(event.kind == "call_start" for event in own), sum(tokens)
+
+
 def held(plan: Plan, request: Request, moody: Moody, spend: Spend | None, trace: Trace | None) -> None:
     certificate = plan.entries["main"].certificate
     assert certificate is not None
@@ -162,6 +173,10 @@ def held(plan: Plan, request: Request, moody: Moody, spend: Spend | None, trace:
     if most.cost is not None:
         assert spend.cost is not None
         assert spend.cost <= most.cost.at(size) + 1e-9
+    for step in certificate.steps:
+        calls, tokens = used_by(step.step, trace)
+        assert calls <= step.bound.calls, step.step
+        assert tokens <= step.bound.prompt_tokens.at(size) + step.bound.completion_tokens, step.step
     refused = [event for event in trace.events if event.kind == "call_refused" and event.data["failure"] == "budget"]
     assert not refused, "the backend was honest, and a call was refused"
 
