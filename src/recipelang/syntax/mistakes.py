@@ -192,7 +192,8 @@ def _unfinished_before(span: Span, piece: tuple[int, int], expected: Sequence[st
     end = len(text[: word.start].rstrip())
     label = Label(word, "the next one begins here")
     place = span.source.span(max(piece[0], end - 1), end)
-    return codes.EXPECTED.at(place, "this step ends too early", labels=(label,), help=_expectation(expected))
+    help = "a step says what is done, as in `ask x = role(model = m)`"
+    return codes.EXPECTED.at(place, "this step ends too early", labels=(label,), help=help)
 
 
 def _thin_arrow(span: Span) -> Diagnostic | None:
