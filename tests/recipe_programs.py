@@ -414,7 +414,7 @@ class Writer:
         declarations = [
             'backend lab { kind = openai, url = "http://127.0.0.1:9/v1" }',
             'model small { backend = lab, id = "s", price = { input = $0.5, output = $1 }, rating = 3 }',
-            f'model middle {{ backend = lab, id = "{"middle" * 60}", price = {{ input = $1, output = $20 }} }}',
+            f'model middle {{ backend = lab, id = "{"middle" * 300}", price = {{ input = $1, output = $20 }} }}',
             f'model {MODELS[2]} {{ backend = lab, id = "l"{price}, rating = 5 }}',
             f'contract letter {{ extract = r"ANSWER:\\s*([A-J])", repair = {self.number(0, 1)} }}',
             'contract code { extract = fence("python"), repair = 1, hint = "a block of code" }',
