@@ -74,7 +74,7 @@ def test_a_bad_file_ends_as_it_should(
 
 @pytest.mark.parametrize("verb", ["check", "fmt"])
 def test_a_name_with_bytes_that_are_no_text_is_shown_as_it_can_be(verb: str) -> None:
-    command = [sys.executable, "-m", "recipelang.cli.main", verb, b"no\xff\xedname.recipe"]
+    command: list[str | bytes] = [sys.executable, "-m", "recipelang.cli.main", verb, b"no\xff\xedname.recipe"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (4, b"")
     assert done.stderr.endswith(b"no such file or directory\n")
