@@ -12,7 +12,7 @@ from recipelang.source import Source
 
 ROOT = Path(__file__).parents[3]
 CORPUS = sorted((ROOT / "tests" / "corpus" / "format").glob("*.recipe"))
-STANDARD = sorted((ROOT / "stdlib_recipes").glob("*.recipe"))
+STANDARD = sorted((ROOT / "stdlib_recipes").rglob("*.recipe"))
 
 
 def format_text(text: str) -> str:
@@ -32,7 +32,7 @@ def test_what_was_laid_out_stays_as_it_is(path: Path) -> None:
     assert format_text(once) == once
 
 
-@pytest.mark.parametrize("path", STANDARD, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", STANDARD, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_standard_recipes_are_in_the_layout(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert format_text(text) == text
