@@ -167,6 +167,8 @@ class Prover:
                 return self._return(step, known)
             case _:
                 assert_never(step)
+        if _may_give_none(step):
+            use = replace(use, value=join(use.value, Nothing()))
         if step.fallback is not None:
             tried = Items(0, use.value.high if isinstance(use.value, Items) else math.inf, use.value)
             inside = {**known, "tried": tried, step.name: use.value}
@@ -294,12 +296,12 @@ class Prover:
 
     def _choose(self, step: ir.Choose, known: Environment) -> Use:
         arms = [
-            NO_USE if isinstance(arm.call, FailExpression) else self._call(arm.call, known, repairs=True)
+            self._call(arm.call, known, repairs=True)
             for arm in self._possible(step.arms, known)
+            if not isinstance(arm.call, FailExpression)
         ]
         bound = reduce(_greatest, (use.bound for use in arms), Bound())
-        values: list[Abstract] = [use.value for use in arms if not isinstance(use.value, Other)]
-        value = reduce(join, values) if values else Other()
+        value = reduce(join, (use.value for use in arms)) if arms else Other()
         dearest = max(arms, key=lambda use: use.bound.calls, default=NO_USE)
         return Use(bound, value, 0.0, f"the dearest arm, {dearest.how or 'none'}", dearest.inner)
 
@@ -548,7 +550,13 @@ def _shares(over: Items, total: int, step: ir.Fanout | None) -> list[tuple[Abstr
 
 
 def _items(value: Abstract) -> Items:
-    return value if isinstance(value, Items) else listed([])
+    match value:
+        case Items():
+            return value
+        case Nothing():
+            return listed([])
+        case _:
+            return Items(0, math.inf, Other())
 
 
 def _count(high: float) -> int:
@@ -598,6 +606,16 @@ def _timed(use: Use, timeout: float | None) -> Use:
     if timeout is None:
         return replace(use, explicit=0.0)
     return replace(use, bound=replace(use.bound, seconds=timeout), explicit=timeout)
+
+
+def _may_give_none(step: ir.Step) -> bool:
+    match step:
+        case ir.Ask() | ir.HostCall():
+            return step.optional or step.when is not None
+        case ir.Run():
+            return step.optional
+        case _:
+            return False
 
 
 def _callee(call: ir.Call) -> str:

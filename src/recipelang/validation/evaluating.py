@@ -21,6 +21,7 @@ from recipelang.ir.sizing import (
 )
 from recipelang.ir.types import (
     AnswerType,
+    BoolType,
     ContractType,
     DurationType,
     EnumType,
@@ -51,6 +52,7 @@ from recipelang.validation.values import (
     Truth,
     Words,
     join,
+    perhaps,
 )
 
 Environment = Mapping[str, Abstract]
@@ -121,12 +123,14 @@ def of_type(type: Type, facts: Facts) -> Abstract:
             return Answers(BYTES_PER_TOKEN * tokens, tokens, None)
         case ModelType():
             return Models(None)
+        case BoolType():
+            return Truth()
         case ContractType(repair):
             return Contracts(repair)
         case ListType(item, low, high):
             return Items(low, math.inf if high is None else high, of_type(item, facts))
         case OptionalType(item):
-            return of_type(item, facts)
+            return perhaps(of_type(item, facts))
         case RecordType(fields=fields):
             inside = tuple((field.name, of_type(field.type, facts)) for field in fields)
             return Fields(inside, BYTES_PER_TOKEN * facts.largest_answer)
@@ -284,8 +288,10 @@ def _index(target: Abstract, index: Abstract) -> Abstract:
     match target, index:
         case Items(exact=exact), Number(low, high) if exact is not None and low == high and 0 <= low < len(exact):
             return exact[int(low)]
-        case Items(item=item), _:
+        case Items(least, _, item), Number(low, high) if 0 <= low and high < least:
             return item
+        case Items(item=item), _:
+            return perhaps(item)
         case _:
             return METADATA
 

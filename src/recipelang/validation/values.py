@@ -102,8 +102,8 @@ def join(one: Abstract, other: Abstract) -> Abstract:
             return Words(size.join(size2), text if text == text2 else None)
         case Truth(value), Truth(value2):
             return Truth(value if value == value2 else None)
-        case (Nothing(), Words(size)) | (Words(size), Nothing()):
-            return Words(size)
+        case Nothing(), Nothing():
+            return Nothing()
         case Answers(), Answers():
             return Answers(
                 max(one.size, other.size), max(one.max_tokens, other.max_tokens), _either(one.models, other.models)
@@ -126,9 +126,22 @@ def join(one: Abstract, other: Abstract) -> Abstract:
         case Plans(), Plans():
             return Plans(_either(one.workers, other.workers), max(one.steps, other.steps), one.size.join(other.size))
         case ((Nothing() | Other() | Truth()), _):
-            return Truth() if isinstance(other, Nothing | Other | Truth) else other
+            return perhaps(other)
         case _:
-            return one
+            return perhaps(one)
+
+
+def perhaps(value: Abstract) -> Abstract:
+    """The same where it may be none instead, or something else: how large it is still holds, what it is does not."""
+    match value:
+        case Words(size):
+            return Words(size)
+        case Fields(fields, size, built):
+            return Fields(tuple((name, perhaps(inside)) for name, inside in fields), size, built)
+        case Nothing() | Other() | Truth():
+            return Truth()
+        case _:
+            return value
 
 
 def told(value: Abstract, size: int) -> Abstract:
