@@ -147,25 +147,26 @@ def _watch(arguments: argparse.Namespace) -> Exit:
     status, compilations = Exit.FINE, list[Compilation]()
     try:
         while True:
-            before = _changes(arguments, compilations)
+            began, before = time.time_ns(), _changes(arguments, compilations)
             try:
                 status, compilations = _once(arguments)
             except Stop as stop:
                 print(f"recipelang: {stop}", file=sys.stderr)
                 status = stop.code
-            print("\nwaiting for a change; Ctrl-C ends it", file=sys.stderr, flush=True)
+            after = _changes(arguments, compilations)
+            seen = {**_before(began, after), **{file: at for file, at in before.items() if file in after}}
             sys.stdout.flush()
-            _wait(arguments, compilations, before)
+            print("\nwaiting for a change; Ctrl-C ends it", file=sys.stderr, flush=True)
+            while _changes(arguments, compilations) == seen:
+                time.sleep(POLL)
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return status
 
 
-def _wait(arguments: argparse.Namespace, compilations: Sequence[Compilation], before: Changes) -> None:
-    """Return as soon as a file that was read has changed since, or one has come or gone."""
-    seen = {**_changes(arguments, compilations), **before}
-    while _changes(arguments, compilations) == seen:
-        time.sleep(POLL)
+def _before(began: int, changes: Changes) -> Changes:
+    """The changes from before that moment: a file that was written while the tests ran is one to run them for."""
+    return {file: at for file, at in changes.items() if at is None or at < began}
 
 
 def _changes(arguments: argparse.Namespace, compilations: Sequence[Compilation]) -> Changes:

@@ -86,11 +86,13 @@ def _problem(problem: Problem, color: bool) -> str:
 
 def _unmet(unmet: Unmet, color: bool) -> str:
     """The expectation with the values that it saw: beside it where they are short, else below."""
+    if unmet.differing is not None:
+        return f"{excerpt(unmet.span, color=color)}\n\n{difference(*unmet.differing)}"
     why = because(unmet)
     shown = excerpt(unmet.span, why, color=color)
     if len(why) > LONGEST_LABEL:
         shown = "\n".join([excerpt(unmet.span, color=color), *(f"{_INDENT}= {value}" for value in _values(unmet))])
-    return shown if unmet.differing is None else f"{shown}\n\n{difference(*unmet.differing)}"
+    return shown
 
 
 def because(unmet: Unmet) -> str:

@@ -13,6 +13,7 @@ from recipelang.backends.scripted import ScriptedBackend
 from recipelang.compilation import Compilation
 from recipelang.ir.expressions import BinaryExpression, Constant, Variable, free_variables
 from recipelang.ir.plan import Contract, Plan
+from recipelang.ir.types import EnumType
 from recipelang.recipetests.observing import Watched
 from recipelang.recipetests.results import Problem, Shown, TestResult, Unmet
 from recipelang.recipetests.scripting import NoReply, Script
@@ -27,6 +28,7 @@ from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Message, Request, Value
 from recipelang.semantics.checking import Checked
 from recipelang.semantics.tested import Expectation, RecipeTest, Seen
+from recipelang.semantics.typing import without_none
 
 
 def run_tests(compilation: Compilation, matching: str = "") -> list[TestResult]:
@@ -194,7 +196,7 @@ def _shown(test: RecipeTest, watched: Watched, seen: Seen, value: Value) -> Show
 
 def _differing(expectation: Expectation, found: list[tuple[Seen, Value]]) -> tuple[str, str] | None:
     """The text that was wanted and the one that there was, where two texts should be equal."""
-    if not expectation.equal:
+    if not expectation.equal or any(isinstance(without_none(seen.type), EnumType) for seen, _ in found):
         return None
     match expectation.condition, found:
         case BinaryExpression("==", Constant(str() as wanted), _), [(_, str() as got)]:

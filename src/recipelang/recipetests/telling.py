@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from recipelang.recipetests.writing import duration, money, quoted
+from recipelang.recipetests.writing import duration, money, quoted, shortened
 from recipelang.runtime.ledger import Spend
 from recipelang.runtime.ports import Event
 from recipelang.runtime.trace import Trace
@@ -31,7 +31,7 @@ def used(spend: Spend) -> str:
 
 
 def _what(event: Event, started: Mapping[int, Data]) -> str:
-    data = event.data
+    data = {**event.data, "why": str(event.data.get("why", "")).removeprefix(f"step `{event.step}`: ")}
     if event.kind in ("call_end", "call_failed", "call_cancelled"):
         call = started[data["call"]]
         return f"{call['model']} as {call['role'].rpartition('.')[2]}: {_CALLS[event.kind](data)}"
@@ -54,7 +54,7 @@ def _verdict(word: str) -> Callable[[Data], str]:
     def verdict(data: Data) -> str:
         if "saw" in data:
             return f"{word}: {data['saw']} {data['is']} {data['than']} {_holds(word)}"
-        return f"{word}: {data['why']}" if "why" in data else word
+        return f"{word}: {data['why']}" if data["why"] else word
 
     return verdict
 
@@ -64,7 +64,7 @@ def _holds(word: str) -> str:
 
 
 _CALLS: dict[str, Callable[[Data], str]] = {
-    "call_end": lambda data: quoted(data.get("text", "")) + _finish(data["finish"]),
+    "call_end": lambda data: _said(data.get("text", "")) + _finish(data["finish"]),
     "call_failed": lambda data: (
         "no reply is written down" if data["failure"] == "broken" else f"failed: {data['message']}"
     ),
@@ -86,6 +86,11 @@ _TOLD: dict[str, Callable[[Data], str]] = {
     "task_lost": lambda data: f"lost: {data['why']}",
     "step_end": _ended,
 }
+
+
+def _said(text: str) -> str:
+    """What a model said, on one line: a text as a literal, JSON as it is."""
+    return shortened(" ".join(text.split())) if text.lstrip().startswith(("{", "[")) else quoted(text)
 
 
 def _finish(finish: str) -> str:

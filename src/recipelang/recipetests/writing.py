@@ -6,7 +6,7 @@ import json
 
 from recipelang.ir.plan import Contract, Model
 from recipelang.ir.types import DurationType, EnumType, ListType, MoneyType, OptionalType, Type
-from recipelang.runtime.values import Answer, RecordValue, Value, to_json
+from recipelang.runtime.values import Answer, Value, to_json
 
 LONGEST_TEXT = 200
 """Characters of a text that a report shows; a difference is shown whole."""
@@ -37,12 +37,10 @@ def written(value: Value, type: Type) -> str:
             return quoted(value)
         case _, float():
             return f"{value:.6g}"
-        case _, RecordValue():
-            return quoted_json(value)
         case _, int():
             return str(value)
         case _:
-            return quoted_json(value)
+            return shortened(json.dumps(to_json(value), ensure_ascii=False))
 
 
 def money(dollars: float) -> str:
@@ -59,10 +57,8 @@ def duration(seconds: float) -> str:
 
 def quoted(text: str) -> str:
     """A text as a literal on one line, cut where it is long."""
-    shown = text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
-    return json.dumps(shown, ensure_ascii=False)
+    return json.dumps(shortened(text), ensure_ascii=False)
 
 
-def quoted_json(value: Value) -> str:
-    shown = json.dumps(to_json(value), ensure_ascii=False)
-    return shown if len(shown) <= LONGEST_TEXT else shown[: LONGEST_TEXT - 1] + "…"
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
