@@ -90,10 +90,10 @@ def test_a_fix_keeps_the_line_ends_and_the_mark_of_a_file(written: Path) -> None
 def test_a_fix_that_can_not_be_written_ends_with_one_message(
     written: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(*_: object) -> int:
+    def refuse(*_: object) -> Path:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
     assert main(["check", "--fix", "wrong.recipe"]) == Exit.INPUT_OUTPUT
     assert capsys.readouterr().err == "recipelang: wrong.recipe: permission denied\n"
 

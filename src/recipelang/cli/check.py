@@ -8,7 +8,8 @@ from codecs import BOM_UTF8
 from pathlib import Path
 
 from recipelang.cli.compiling import add_format, opened, print_json, show
-from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.exits import Exit
+from recipelang.cli.writing import swap_in, unwritable
 from recipelang.diagnostics import Diagnostic
 from recipelang.diagnostics.rendering import apply_fixes, summary, to_json
 
@@ -38,10 +39,10 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 
 def _write(file: Path, text: str) -> None:
-    """Writes the text back with the line ends, and the byte order mark, that the file had."""
+    """Puts the text in the file's place, with the line ends and the byte order mark that the file had."""
     try:
         before = file.read_bytes()
-        ended = text.replace("\n", "\r\n") if b"\r\n" in before else text
-        file.write_bytes((BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + ended.encode())
     except OSError as error:
-        raise Stop(Exit.INPUT_OUTPUT, f"{file}: {(error.strerror or str(error)).lower()}") from error
+        raise unwritable(file, error) from error
+    ended = text.replace("\n", "\r\n") if b"\r\n" in before else text
+    swap_in(file, (BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + ended.encode())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from recipelang.cli.compiling import opened, plan_of, print_json
 from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.writing import write
 from recipelang.ir.plan import Plan
 
 
@@ -28,10 +28,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     if arguments.output is None:
         print(text, end="")
         return Exit.FINE
-    try:
-        Path(arguments.output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Stop(Exit.INPUT_OUTPUT, f"{arguments.output}: {error.strerror}") from error
+    write(arguments.output, text)
     return Exit.FINE
 
 

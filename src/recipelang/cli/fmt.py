@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from recipelang.cli.compiling import show
 from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.writing import swap_in
 from recipelang.diagnostics import Diagnostic
 from recipelang.formatting.proving import FormattingMistake, formatted
 from recipelang.source import FileLoader, LoadProblem, Source
@@ -55,7 +54,7 @@ def _one(path: str, *, check: bool, diff: bool) -> Exit:
     elif path == "-":
         print(text, end="")
     elif changed:
-        _write(Path(path), text)
+        swap_in(Path(path), text.encode())
     return Exit.PROBLEMS if changed and (check or diff) else Exit.FINE
 
 
@@ -82,21 +81,3 @@ def _difference(source: Source, text: str) -> str:
         source.text.splitlines(keepends=True), text.splitlines(keepends=True), source.name, f"{source.name} (formatted)"
     )
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _write(path: Path, text: str) -> None:
-    """Puts a whole new file in the place of the old one, so that nobody ever sees half of it."""
-    target = path.resolve()  # the file itself, not a link to it
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        new = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            new.chmod(target.stat().st_mode & 0o7777)
-            new.replace(target)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(error.strerror or str(error)).lower()}") from error

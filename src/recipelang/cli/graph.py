@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from recipelang.cli.compiling import opened, plan_of
 from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.writing import write
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.drawing.dot import dot
 from recipelang.drawing.graph import graph_of
@@ -35,8 +35,5 @@ def run(arguments: argparse.Namespace) -> Exit:
     if arguments.output is None:
         print(drawn, end="")
         return Exit.FINE
-    try:
-        Path(arguments.output).write_text(drawn, encoding="utf-8")
-    except OSError as error:
-        raise Stop(Exit.INPUT_OUTPUT, f"{arguments.output}: {error.strerror}") from error
+    write(arguments.output, drawn)
     return Exit.FINE

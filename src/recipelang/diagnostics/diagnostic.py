@@ -50,6 +50,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: str = ""
     fix: Fix | None = None
+    secret: bool = False  # whether what stands at `span` is not to be shown
 
     @property
     def severity(self) -> Severity:
@@ -86,6 +87,7 @@ class Code:
         notes: tuple[str, ...] = (),
         help: str = "",
         fix: Fix | None = None,
+        secret: bool = False,
     ) -> Diagnostic:
         """This mistake, made at a place."""
-        return Diagnostic(self, message, span, label, labels, notes, help, fix)
+        return Diagnostic(self, message, span, label, labels, notes, help, fix, secret)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recipelang.diagnostics.diagnostic import Diagnostic, Edit, Severity
-from recipelang.source import Span
+from recipelang.source import Source, Span
 
 Paint = Callable[[str, str], str]
 
 WINDOW = 100
 """Columns of a source line that are shown; a longer one is cut around what it is about."""
+_INSIDE = re.compile(r'[^"\n]')
 _RED, _YELLOW, _BLUE, _BOLD, _RESET = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
 
 
 def render(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
     """The messages one after the other, with a blank line after each."""
-    return "".join(_render(diagnostic, color) + "\n" for diagnostic in diagnostics)
+    shown = list(diagnostics)
+    covered = _covered([each.span for each in shown if each.secret and each.span is not None])
+    return "".join(_render(diagnostic, color, covered) + "\n" for diagnostic in shown)
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
@@ -97,13 +101,26 @@ class _Mark:
     tone: str
 
 
-def _render(diagnostic: Diagnostic, color: bool) -> str:
+def _covered(secrets: list[Span]) -> dict[Source, Source]:
+    """Sources with keys or passwords in them, and what is shown of each: stars between the quotes."""
+    covered: dict[Source, Source] = {}
+    for span in secrets:
+        text = covered.get(span.source, span.source).text
+        stars = _INSIDE.sub("*", text[span.start : span.end])
+        covered[span.source] = Source(span.source.name, text[: span.start] + stars + text[span.end :])
+    return covered
+
+
+def _render(diagnostic: Diagnostic, color: bool, covered: Mapping[Source, Source]) -> str:
     paint = _painter(color)
     tone = _RED if diagnostic.severity is Severity.ERROR else _YELLOW
     head = paint(f"{diagnostic.severity.value}[{diagnostic.code.id}]", tone)
     marks = [_Mark(label.span, label.text, "-", _BLUE) for label in diagnostic.labels]
     if diagnostic.span is not None:
         marks.insert(0, _Mark(diagnostic.span, diagnostic.label, "^", tone))
+    marks = [
+        replace(mark, span=replace(mark.span, source=covered.get(mark.span.source, mark.span.source))) for mark in marks
+    ]
     gutter = max((len(str(mark.span.position.line)) for mark in marks), default=1)
     lines = [f"{head}{paint(': ' + diagnostic.message, _BOLD)}"]
     for source in dict.fromkeys(mark.span.source for mark in marks):

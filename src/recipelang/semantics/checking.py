@@ -79,6 +79,7 @@ class _Checker:
     def module(self, module: Module, *, quiet_warnings: bool) -> None:
         report = _errors_only(self.report) if quiet_warnings else self.report
         declarer = self._declarer(module, report)
+        declarer.types.check_circles([node for node in module.declared.values() if isinstance(node, nodes.Record)])
         for node in module.declared.values():
             self._declaration(node, declarer)
         for declaration in module.file.declarations:

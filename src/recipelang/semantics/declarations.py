@@ -69,6 +69,7 @@ class Declarer:
                     label=_what_is_wrong_with(url.value),
                     help='it is the part before `/chat/completions`, such as `"https://api.example.com/v1"`',
                     fix=_shorter_url(url),
+                    secret="@" in url.value,  # what stands before it may be a password
                 )
             )
         key = self._secret(given)
@@ -92,6 +93,7 @@ class Declarer:
                         node.span,
                         "a key never stands in a recipe",
                         help='read it from the environment: `key = env("MY_KEY")`',
+                        secret=True,
                     )
                 )
             case _:

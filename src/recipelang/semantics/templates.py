@@ -19,7 +19,9 @@ from recipelang.syntax import nodes
 
 MAX_SECTIONS = 20
 """Levels of `{% if %}` in one another."""
-_TAG = re.compile(r"\{\{(?P<slot>[^{}]*)\}\}|\{%(?P<tag>[^{}%]*)%\}")
+_TAG = re.compile(
+    r"""\{\{\s*(?:\\?"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)')\s*\}\}|\{\{(?P<slot>[^{}]*)\}\}|\{%(?P<tag>[^{}%]*)%\}"""
+)
 _PATH = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 _OPENING = re.compile(r"\{\{|\{%")
 
@@ -173,7 +175,7 @@ class TemplateReader:
 
 
 def _tokens(text: nodes.Text, report: Report) -> Iterator[_Token]:
-    """Words and tags in turn. Spans are found by reading the literal as it stands in the source beside its value."""
+    """Words and tags in turn; `{{ "{{" }}` is the words in its quotes. Spans are found by reading the literal as it stands in the source beside its value."""
     written = list(_TAG.finditer(text.span.text))
     end = 0
     for number, match in enumerate(_TAG.finditer(text.value)):
@@ -181,9 +183,13 @@ def _tokens(text: nodes.Text, report: Report) -> Iterator[_Token]:
         if number < len(written):
             span = span.source.span(span.start + written[number].start(), span.start + written[number].end())
         yield from _words(text.value[end : match.start()], text, report)
+        end = match.end()
+        literal = match.group("double") or match.group("single")
+        if literal is not None:
+            yield _Token(literal, "", False, span)
+            continue
         slot = match.group("slot")
         yield _Token(None, (slot if slot is not None else match.group("tag")).strip(), slot is not None, span)
-        end = match.end()
     yield from _words(text.value[end:], text, report)
 
 
@@ -196,7 +202,7 @@ def _words(words: str, text: nodes.Text, report: Report) -> Iterator[_Token]:
             calls.TEMPLATE.at(
                 span,
                 f"this `{opening.group()}` is never closed",
-                help="close it on the same line, with a parameter's name inside and no braces",
+                help=f"close it on the same line, with a parameter's name inside; for these two signs themselves write `{{{{ '{opening.group()}' }}}}`",
             )
         )
     if words:

@@ -150,7 +150,7 @@ class TypeReader:
             self.type_of(field.type)
 
     def _report_size(self, symbol: Symbol, node: nodes.Record) -> None:
-        """Once, whatever contains the record: where it begins to be too large, or at the first one of a circle."""
+        """Once, whatever contains the record: where it begins to be too large."""
         if all(_fields_in(inner) <= MAX_FIELDS for inner in _records_in(symbol)):
             self.report(
                 syntax.TOO_DEEP.at(
@@ -160,10 +160,12 @@ class TypeReader:
                     help="leave out what no step reads",
                 )
             )
-            return
-        circle = _circle(symbol)
-        if circle and node is min(circle, key=lambda record: record.span.start):
-            self._report_circle(circle)
+
+    def check_circles(self, records: list[nodes.Record]) -> None:
+        """Reports records that contain themselves, each circle once, at its first one."""
+        for circle in _circles([Symbol(self.module, record) for record in records]):
+            first = circle.index(min(circle, key=lambda record: record.span.start))
+            self._report_circle([*circle[first:], *circle[:first]])
 
     def _check_fields(self, node: nodes.Record) -> None:
         seen: dict[str, nodes.Name] = {}
@@ -211,22 +213,29 @@ def _records_in(symbol: Symbol) -> list[Symbol]:
     return found
 
 
-def _circle(start: Symbol) -> list[nodes.Record]:
-    """The records along a circle that leads back to the first, or nothing."""
-    came_from: dict[str, Symbol] = {}
-    waiting = [start]
-    while waiting:
-        symbol = waiting.pop()
-        for inner in _records_in(symbol):
-            if inner.qualified == start.qualified:
-                path = [symbol]
-                while path[-1].qualified != start.qualified:
-                    path.append(came_from[path[-1].qualified])
-                return [cast(nodes.Record, step.node) for step in reversed(path)]
-            if inner.qualified not in came_from:
-                came_from[inner.qualified] = symbol
-                waiting.append(inner)
-    return []
+def _different_records_in(symbol: Symbol) -> list[Symbol]:
+    return list({inner.qualified: inner for inner in _records_in(symbol)}.values())
+
+
+def _circles(records: list[Symbol]) -> list[list[nodes.Record]]:
+    """The circles that records make: going down from each into those in it, and nowhere twice."""
+    found: list[list[nodes.Record]] = []
+    done: set[str] = set()
+    for start in records:
+        path = {start.qualified: start} if start.qualified not in done else {}
+        waiting = [iter(_different_records_in(symbol)) for symbol in path.values()]
+        while waiting:
+            inner = next(waiting[-1], None)
+            if inner is None:
+                waiting.pop()
+                done.add(path.popitem()[0])
+            elif inner.qualified in path:
+                circle = list(path.values())[list(path).index(inner.qualified) :]
+                found.append([cast(nodes.Record, symbol.node) for symbol in circle])
+            elif inner.qualified not in done:
+                path[inner.qualified] = inner
+                waiting.append(iter(_different_records_in(inner)))
+    return found
 
 
 def _fields_in(start: Symbol) -> float:

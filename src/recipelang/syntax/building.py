@@ -396,7 +396,7 @@ def _whole(token: Token) -> int:
 def _quantity(dollar: str, digits: str, unit: str | None) -> tuple[nodes.NumberKind, int | float]:
     kind = nodes.NumberKind
     if dollar:
-        return kind.MONEY, float(digits) * (_SCALE[unit] if unit in ("k", "M") else 1)
+        return kind.MONEY, float(digits) * (_SCALE[unit] if unit else 1)
     match unit:
         case "%":
             return kind.FLOAT, float(digits) / 100

@@ -46,6 +46,7 @@ _FOREIGN = re.compile("|".join(re.escape(word) for word in sorted(FOREIGN, key=l
 _QUOTES = re.compile("['‘’“”`]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _QUANTITY = re.compile(r"\$?\d[\w.%]*")
+_A_NUMBER = re.compile(r"\$\d{1,15}(\.\d{1,15})?[kM]?|\d{1,15}(\.\d{1,15})?(%|ms|s|m|h|k|M)?")
 _UNITS = {
     "sec": "s",
     "secs": "s",
@@ -220,7 +221,7 @@ def _second_budget(span: Span, piece: tuple[int, int]) -> Diagnostic | None:
 
 def _quantity(span: Span) -> Diagnostic | None:
     match = _QUANTITY.match(span.source.text, span.start)
-    if match is None or re.fullmatch(r"\$?\d{1,15}(\.\d{1,15})?(%|ms|s|m|h|k|M)?", match.group()):
+    if match is None or _A_NUMBER.fullmatch(match.group()):
         return None
     whole = span.source.span(match.start(), match.end())
     if re.search(r"\d{16}", match.group()):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from recipelang.ir.amounts import dollars
 from recipelang.ir.certificate import Bound, Certificate, StepBound
 from recipelang.ir.plan import Budget
 
@@ -85,7 +86,7 @@ def _cost(certificate: Certificate, budget: Budget) -> Breach | None:
             return None  # nothing is declared yet: the budget is held against the models of each entry
         return Breach(
             "cost",
-            f"${budget.cost:g}",
+            dollars(budget.cost),
             "",
             (f"no price: {names}",),
             "give it `price = { input = $..., output = $... }`",
@@ -99,11 +100,11 @@ def _cost(certificate: Certificate, budget: Budget) -> Breach | None:
         return "?" if bound.cost is None else f"${bound.cost.at(budget.request):.4f}"
 
     lines = _sum(
-        certificate.steps, shown, f"${worst:.4f} for a request of {budget.request} bytes, budget ${budget.cost:g}"
+        certificate.steps, shown, f"${worst:.4f} for a request of {budget.request} bytes, budget {dollars(budget.cost)}"
     )
     return Breach(
         "cost",
-        f"${budget.cost:g}",
+        dollars(budget.cost),
         f"${worst:.4f}",
         lines,
         "lower `max_tokens`, ask cheaper or fewer models, or raise `cost`",

@@ -1,0 +1,39 @@
+"""What the command writes into files: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from recipelang.cli.exits import Exit, Stop
+
+
+def swap_in(path: Path, content: bytes) -> None:
+    """Puts a whole new file in the place of the old one, so that nobody ever sees half of it."""
+    target = path.resolve()  # the file itself, not a link to it
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        new = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            new.chmod(target.stat().st_mode & 0o7777)
+            new.replace(target)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def write(path: str | Path, text: str) -> None:
+    """Writes a file that was asked for by name, wherever that leads: `/dev/stdout` is one too."""
+    try:
+        Path(path).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: str | Path, error: OSError) -> Stop:
+    return Stop(Exit.INPUT_OUTPUT, f"{path}: {(error.strerror or str(error)).lower()}")
