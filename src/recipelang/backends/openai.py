@@ -110,6 +110,7 @@ async def _events_of(response: Response) -> AsyncGenerator[dict[str, Any]]:
 def _payload(call: ModelCall, stream: bool, spelling: str) -> Mapping[str, Any]:
     """The body of the request; what the call leaves open is left to the server."""
     payload: dict[str, Any] = {
+        **call.others,
         "model": call.model.id,
         "messages": messages_as_json(call.messages),
         spelling: call.max_tokens,
@@ -119,12 +120,18 @@ def _payload(call: ModelCall, stream: bool, spelling: str) -> Mapping[str, Any]:
     if call.seed is not None:
         payload["seed"] = call.seed
     if call.logprobs:
-        payload |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        payload |= {"logprobs": True, "top_logprobs": max(TOP_LOGPROBS, call.others.get("top_logprobs", 0))}
     if call.schema is not None:
-        schema = {"name": "answer", "strict": True, "schema": json.loads(call.schema)}
-        payload["response_format"] = {"type": "json_schema", "json_schema": schema}
+        payload["response_format"] = _form(json.loads(call.schema), call.strict)
     if call.tools:
         payload["tools"] = list(call.tools)
     if stream:
         payload |= {"stream": True, "stream_options": {"include_usage": True}}
     return payload
+
+
+def _form(schema: Any, strict: bool) -> dict[str, Any]:
+    """A schema as it is asked for; that of any object goes by a name that more servers know."""
+    if schema == {"type": "object"}:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "strict": strict, "schema": schema}}

@@ -116,7 +116,7 @@ def logprobs_of(tokens: Json) -> tuple[TokenLogprob, ...] | None:
         if logprob is None or not isinstance(token.get("token"), str):
             return None
         if token.get("bytes") != []:
-            found.append(TokenLogprob(token["token"], logprob, _runner_up(token)))
+            found.append(TokenLogprob(token["token"], logprob, _runner_up(token), _best(token)))
     return tuple(found) or None
 
 
@@ -131,6 +131,15 @@ def _runner_up(token: Mapping[str, Any]) -> float | None:
         return None
     leads = [_number(o.get("logprob")) for o in others if isinstance(o, dict) and o.get("token") != token["token"]]
     return max((lead for lead in leads if lead is not None), default=None)
+
+
+def _best(token: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    """The likeliest tokens in the place of this one, those that can be read."""
+    others = token.get("top_logprobs")
+    if not isinstance(others, list):
+        return ()
+    told = ((o.get("token"), _number(o.get("logprob"))) for o in others if isinstance(o, dict))
+    return tuple((name, lead) for name, lead in told if isinstance(name, str) and lead is not None)
 
 
 def _count(value: Json) -> int | None:

@@ -15,6 +15,7 @@ from recipelang.hosts.requests import request_of
 from recipelang.hosts.streaming import AnswerStream, Listener, streamed
 from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.interpreter import Interpreter, RunResult
+from recipelang.runtime.ledger import NO_LIMITS, Limits
 from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal
 from recipelang.runtime.values import Request
 
@@ -94,6 +95,10 @@ class Engine:
         self._interpreter = None
         await self._stack.__aexit__(kind, error, traceback)
 
+    @property
+    def is_open(self) -> bool:
+        return self._interpreter is not None
+
     async def run(
         self,
         recipe: str,
@@ -157,12 +162,17 @@ class Engine:
         journal: Journal | None = None,
         content: bool = False,
         listener: Listener | None = None,
+        most: Limits = NO_LIMITS,
+        time: float | None = None,
     ) -> RunResult:
-        """Answer a request by an entry that was bound before; raises `RunFailure`. `listener` hears it as it comes."""
+        """Answer a request by an entry that was bound before; raises `RunFailure`. `listener` hears it as it comes.
+
+        `most` and `time` (seconds) tighten what the run may use, inside its certificate.
+        """
         if self._interpreter is None:
             raise RuntimeError("the engine is not open: use it in an `async with` block")
         return await self._interpreter.run(
-            entry, request, seed=seed, journal=journal, content=content, listener=listener
+            entry, request, seed=seed, journal=journal, content=content, listener=listener, most=most, time=time
         )
 
     def entry(

@@ -7,8 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipelang.runtime.values import Message, Request, encodable
+from recipelang.ir.plan import Contract
+from recipelang.runtime.values import NO_WISHES, NOTHING_MORE, Message, Request, Wishes, encodable
 
+ANY_FORM = Contract("request.format")
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -22,6 +24,9 @@ def request_of(
     tools: Sequence[Mapping[str, Any]] = (),
     max_latency: float | None = None,
     metadata: Mapping[str, str] | None = None,
+    format: Contract | None = None,
+    wishes: Wishes = NO_WISHES,
+    tool_options: Mapping[str, Any] = NOTHING_MORE,
 ) -> Request:
     """A request; a text is a conversation of one message. `max_latency` is in seconds. Raises `RequestProblem`."""
     if isinstance(messages, str):
@@ -30,7 +35,15 @@ def request_of(
     if not read:
         raise RequestProblem("a request has at least one message")
     offered = tuple(_tool(f"tools[{place}]", tool) for place, tool in enumerate(_listed("tools", tools)))
-    return Request(read, offered, max_latency=_seconds(max_latency), metadata=_texts(metadata))
+    return Request(
+        read,
+        offered,
+        ANY_FORM if format is None else format,
+        _seconds(max_latency),
+        _texts(metadata),
+        wishes,
+        tool_options,
+    )
 
 
 def _listed(what: str, given: Any) -> list[Any] | tuple[Any, ...]:

@@ -10,7 +10,7 @@ from recipelang.ir.certificate import Bound
 from recipelang.ir.plan import Budget, Choose, Entry, HostCall, Let, Plan, RecipeCall, Return, Step
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
-from recipelang.runtime.ledger import ROUNDING, Limits
+from recipelang.runtime.ledger import NO_LIMITS, ROUNDING, Limits
 from recipelang.runtime.prompts import request_bytes
 from recipelang.runtime.scheduling import PreparedRecipe
 from recipelang.runtime.values import Request
@@ -42,11 +42,15 @@ def prepare_entry(entry: Entry, recipe: PreparedRecipe, plan: Plan) -> PreparedE
     )
 
 
-def admitted(entry: PreparedEntry, request: Request) -> Limits:
-    """The bound of the run for this request; raises `RunFailure` where a budget can't hold it."""
+def admitted(entry: PreparedEntry, request: Request, most: Limits = NO_LIMITS) -> Limits:
+    """The bound of the run for this request, and no more than `most`; raises `RunFailure` where a budget can't hold it."""
+    return _bounded(entry, request, most.tokens is not None or most.cost is not None).tightened(most)
+
+
+def _bounded(entry: PreparedEntry, request: Request, counts_tokens: bool) -> Limits:
     bound = entry.bound
     if has_media(request):
-        if entry.counts_tokens:
+        if entry.counts_tokens or counts_tokens:
             raise RunFailure(
                 RunFailureKind.REQUEST_UNBOUNDED,
                 "the request has images or other media, whose tokens can't be bounded, and the budget is in tokens"

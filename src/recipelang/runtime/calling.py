@@ -19,7 +19,7 @@ from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Execution, Frame, evaluate, seed_for
 from recipelang.runtime.ports import Reply
-from recipelang.runtime.values import Answer, Value
+from recipelang.runtime.values import NOTHING_MORE, Answer, Value
 
 REPAIR_ROLE = "repair"
 """The role of the calls that mend the answer of a `return`, in the trace and for a backend."""
@@ -72,7 +72,8 @@ class PreparedRoleCall:
         contract = self._contract(execution, values, arguments, path)
         form = _form(self.role, arguments)
         exchange = self._exchange(frame, values, path, deadline, sample)
-        exchange.schema = None if form is None else form.schema
+        if form is not None:
+            exchange.schema, exchange.strict = form.schema, True
         if form is None and demands_nothing(contract):
             exchange.voice = frame.voice
         messages = execution.prompter.messages(self.role, arguments, execution.request, exchange.seed)
@@ -100,7 +101,9 @@ class PreparedRoleCall:
             temperature = cast(float | None, evaluate(self.temperature, values, path))
         if self.max_tokens is not None:
             max_tokens = cast(int, evaluate(self.max_tokens, values, path))
-        return Exchange(
+        request = execution.request
+        tools = request.tools if role.prompt is None else ()
+        exchange = Exchange(
             frame,
             path,
             model,
@@ -111,10 +114,14 @@ class PreparedRoleCall:
             temperature,
             self.logprobs and model.logprobs,
             None,
-            execution.request.tools if role.prompt is None else (),
+            tools,
             sample,
             self.retries,
+            others=request.tool_options if tools else NOTHING_MORE,
         )
+        if frame.answers:
+            exchange.heed(request, in_form=role.conversation)
+        return exchange
 
     async def _answer(self, exchange: Exchange, messages: Messages, contract: Contract | None) -> Answer:
         role = self.role.name
@@ -190,6 +197,8 @@ async def mend(frame: Frame, path: str, contract: Contract, answer: Answer, prob
         cost=answer.cost,
         latency=answer.latency,
     )
+    if frame.answers:
+        exchange.heed(execution.request, in_form=True)
     try:
         with exchange.in_time():
             return await _mended(exchange, execution.request.messages, contract, answer, problem)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 
@@ -16,7 +17,7 @@ from recipelang.runtime.ledger import Refused, Reservation
 from recipelang.runtime.ports import Backend, BackendError, FailureKind, ModelCall, Reply
 from recipelang.runtime.prompts import prompt_bound
 from recipelang.runtime.trace import messages_as_json
-from recipelang.runtime.values import Answer, Json, Message, Usage
+from recipelang.runtime.values import NOTHING_MORE, Answer, Json, Message, Request, Usage
 from recipelang.runtime.voice import Voice
 
 FIRST_RETRY_DELAY = 0.5
@@ -42,6 +43,8 @@ class Exchange:
     tools: tuple[Json, ...] = ()
     sample: int = 0
     retries: int = 0
+    strict: bool = True
+    others: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
     voice: Voice | None = None  # where the answer is spoken as it comes
     scope: anyio.CancelScope | None = None
     prompt_tokens: int = 0
@@ -54,6 +57,22 @@ class Exchange:
     def shown(self) -> int:
         """How many bytes of its answer another prompt shows."""
         return BYTES_PER_TOKEN * self.max_tokens
+
+    def heed(self, request: Request, *, in_form: bool) -> None:
+        """Take on what the client asks of a call whose words may be the answer: never more than the role allows.
+
+        `in_form`: whether the model is told the form that is asked for; its size is bounded where the request is shown.
+        """
+        wishes = request.wishes
+        if self.temperature is None:
+            self.temperature = wishes.temperature
+        if wishes.max_tokens is not None and wishes.max_tokens < self.max_tokens:
+            self.max_tokens = wishes.max_tokens
+        self.logprobs = self.logprobs or (wishes.logprobs and self.model.logprobs)
+        if wishes.others:
+            self.others = {**self.others, **wishes.others}
+        if in_form:
+            self.schema, self.strict = request.format.schema, wishes.strict
 
     def in_time(self) -> anyio.CancelScope:
         """The scope that ends the exchange at its deadline; raises where that is past already."""
@@ -83,6 +102,8 @@ class Exchange:
             self.tools,
             None if self.temperature == 0 else self.seed,
             self.sample,
+            self.strict,
+            self.others,
         )
         attempt = 0
         while True:
@@ -173,10 +194,7 @@ class Exchange:
             self.path,
             call=reservation.number,
             model=self.model.name,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            reported=usage.reported,
-            cost=cost,
+            **_figures(usage, cost),
             latency=latency,
             finish=reply.finish,
             **content,
@@ -203,7 +221,7 @@ class Exchange:
     def _wasted(
         self, reservation: Reservation, usage: Usage, failure: str, message: str, status: int | None = None
     ) -> None:
-        self.frame.account.settle(reservation, usage, wasted=True)
+        cost = self.frame.account.settle(reservation, usage, wasted=True)
         self.frame.execution.recorder.record(
             "call_failed",
             self.path,
@@ -213,10 +231,11 @@ class Exchange:
             message=message,
             status=status,
             tokens=usage.total,
+            **_figures(usage, cost),
         )
 
     def _cancelled(self, reservation: Reservation) -> None:
-        self.frame.account.settle(reservation, reservation.at_most(), wasted=True)
+        cost = self.frame.account.settle(reservation, reservation.at_most(), wasted=True)
         timeout = self.scope is not None and self.scope.cancel_called
         self.frame.execution.recorder.record(
             "call_cancelled",
@@ -225,6 +244,7 @@ class Exchange:
             model=self.model.name,
             why="timeout" if timeout else "not needed",
             tokens=reservation.tokens,
+            **_figures(reservation.at_most(), cost),
         )
 
     async def _wait_to_retry(self, error: BackendError, attempt: int) -> None:
@@ -261,6 +281,16 @@ class Exchange:
             reply.tool_calls,
             self.max_tokens,
         )
+
+
+def _figures(usage: Usage, cost: float | None) -> dict[str, Json]:
+    """What a call used, as its event tells it."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "reported": usage.reported,
+        "cost": cost,
+    }
 
 
 def _told(usage: Usage | None) -> Usage | None:

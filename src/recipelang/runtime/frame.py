@@ -29,6 +29,8 @@ class RunsRecipe(Protocol):
         deadline: float,
         account: Account,
         voice: Voice | None = None,
+        *,
+        answers: bool = False,
     ) -> Value: ...
 
 
@@ -46,7 +48,7 @@ class Execution:
     prompter: Prompter
     recipes: Mapping[str, RunsRecipe]
     functions: Mapping[str, HostFunction]
-    withheld: Mapping[str, str]  # the models that may not see the request, with the boundary that says so
+    withheld: Mapping[str, str]  # the models and functions that may not see the request, with the boundary that says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Frame:
     deadline: float
     account: Account
     voice: Voice | None = None  # where the step's answer is the run's: it may be spoken as it comes
+    answers: bool = False  # whether what the step gives may become the run's answer
 
     @property
     def is_committed(self) -> bool:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from recipelang.ir.commitment import demands_nothing
 from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.admission import PreparedEntry, admitted, prepare_entry
 from recipelang.runtime.boundaries import prepare_boundaries, withheld
 from recipelang.runtime.clock import LoopClock, loop_timer
 from recipelang.runtime.failures import RunFailure
+from recipelang.runtime.finishing import finished, text_of_answer
 from recipelang.runtime.frame import Execution, evaluate
-from recipelang.runtime.ledger import Account, Limits, Spend
+from recipelang.runtime.ledger import NO_LIMITS, Account, Limits, Spend
 from recipelang.runtime.ports import Backend, Clock, HostFunction, Journal
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.scheduling import prepare_recipe
 from recipelang.runtime.trace import Recorder, Trace
-from recipelang.runtime.values import Answer, Json, Request, Value, to_json
+from recipelang.runtime.values import Json, Request, Value
 from recipelang.runtime.voice import Voice
 
 
@@ -33,11 +34,7 @@ class RunResult:
     @property
     def text(self) -> str:
         """The answer as text: what was said, or else its JSON."""
-        match self.answer:
-            case Answer(text=text) | (str() as text):
-                return str(text)
-            case other:
-                return json.dumps(to_json(other), ensure_ascii=False)
+        return text_of_answer(self.answer)
 
 
 class Interpreter:
@@ -73,7 +70,8 @@ class Interpreter:
 
     def _found(self, entry: str | Entry) -> PreparedEntry:
         if isinstance(entry, Entry):
-            return self._prepared(entry)
+            own = self._plan.entries.get(entry.name) is entry
+            return self._entries[entry.name] if own else self._prepared(entry)
         if entry not in self._entries:
             raise LookupError(f"the plan has no entry `{entry}`")
         return self._entries[entry]
@@ -87,6 +85,8 @@ class Interpreter:
         journal: Journal | None = None,
         content: bool = False,
         listener: Callable[[str], Awaitable[None]] | None = None,
+        most: Limits = NO_LIMITS,
+        time: float | None = None,
     ) -> RunResult:
         """Answer a request; raises `RunFailure` with its trace, and `LookupError` where the plan has no such entry.
 
@@ -94,7 +94,7 @@ class Interpreter:
         gives the same orders, jitters and seeds for the models. `journal` is told each event as it happens; `content`
         puts what was said into the trace as well. `listener` hears the answer, piece by piece from the moment on that
         nothing later can change it, or else as a whole in the end; after its first piece no fallback can help, and a
-        failure says so by `is_committed`. An exception of a backend that is no `BackendError` is a bug and ends
+        failure says so by `is_committed`. `most` and `time`, in seconds, tighten what the run may use, and never loosen it. An exception of a backend that is no `BackendError` is a bug and ends
         the run as it is, with a note that names the step and the model.
         """
         prepared = self._found(entry)
@@ -119,8 +119,10 @@ class Interpreter:
         account = Account("the bound of the run", Limits())
         voice = None if listener is None else Voice(listener)
         try:
-            account = Account(account.name, admitted(prepared, request))
-            answer = await _answer(prepared, execution, account, voice)
+            account = Account(account.name, admitted(prepared, request, most))
+            spoken = voice if demands_nothing(request.format) else None  # what is held to a form is looked at first
+            deadline = math.inf if time is None else timer() + time
+            answer = finished(await _answer(prepared, execution, account, spoken, deadline), request)
         except RunFailure as failure:
             failure.is_committed = voice is not None and voice.spoke
             failure.spend = _end(recorder, account, "failed", failure=failure.kind.value, why=str(failure))
@@ -144,11 +146,13 @@ def _must_be_given(what: str, missing: set[str]) -> None:
         raise ValueError(f"no {what} was given for {', '.join(f'`{name}`' for name in sorted(missing))}")
 
 
-async def _answer(prepared: PreparedEntry, execution: Execution, account: Account, voice: Voice | None) -> Value:
+async def _answer(
+    prepared: PreparedEntry, execution: Execution, account: Account, voice: Voice | None, deadline: float
+) -> Value:
     values: dict[str, Value] = {"request": execution.request}
     for name, compiled in prepared.arguments:
         values[name] = evaluate(compiled, values, "")
-    return await prepared.recipe(execution, values, "", math.inf, account, voice)
+    return await prepared.recipe(execution, values, "", deadline, account, voice, answers=True)
 
 
 def _end(recorder: Recorder, account: Account, status: str, **how: Json) -> Spend:

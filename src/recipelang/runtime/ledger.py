@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TypeVar
 
 import anyio
 
@@ -25,6 +26,28 @@ class Limits:
 
     def __bool__(self) -> bool:
         return not (self.calls is None and self.tokens is None and self.cost is None and self.parallel is None)
+
+    def tightened(self, other: Limits) -> Limits:
+        """The lesser of both in everything."""
+        if not other:
+            return self
+        return Limits(
+            least(self.calls, other.calls),
+            least(self.tokens, other.tokens),
+            least(self.cost, other.cost),
+            least(self.parallel, other.parallel),
+        )
+
+
+N = TypeVar("N", int, float)
+
+
+def least(one: N | None, other: N | None) -> N | None:
+    """The lesser of two limits, of which none is no limit."""
+    return min((limit for limit in (one, other) if limit is not None), default=None)
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from recipelang.ir.plan import Model
-from recipelang.runtime.values import Json, Message, TokenLogprob, Usage
+from recipelang.runtime.values import NOTHING_MORE, Json, Message, TokenLogprob, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class ModelCall:
     tools: tuple[Mapping[str, Json], ...] = ()
     seed: int | None = None
     sample: int = 0  # which of several equal calls this is, counted from 0
+    strict: bool = True  # whether the schema is to be followed to the letter
+    others: Mapping[str, Json] = field(
+        default_factory=lambda: NOTHING_MORE
+    )  # what the client asks for besides, in OpenAI's names
 
 
 @dataclass(frozen=True, slots=True)

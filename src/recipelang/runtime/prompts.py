@@ -155,8 +155,11 @@ def _holds(value: Value) -> bool:
 
 
 def request_bytes(request: Request) -> int:
-    """The size of a request as bounds count it: bytes of its texts, tools and metadata, and a constant for each message."""
-    return _size(request.messages) + _json_bytes(request.tools) + sum(map(byte_length, request.metadata.values()))
+    """The size of a request as bounds count it: bytes of its texts, tools, form and metadata, and a constant for each message."""
+    form = 0 if request.format.schema is None else byte_length(request.format.schema)
+    return (
+        _size(request.messages) + _json_bytes(request.tools) + form + sum(map(byte_length, request.metadata.values()))
+    )
 
 
 def prompt_bound(

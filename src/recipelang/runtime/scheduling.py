@@ -9,7 +9,7 @@ from typing import cast
 import anyio
 from anyio.abc import TaskGroup
 
-from recipelang.ir.commitment import demands_nothing, speaking_step
+from recipelang.ir.commitment import answering_steps, demands_nothing, speaking_step
 from recipelang.ir.plan import Budget, Contract, Plan, Recipe, Return
 from recipelang.runtime.expressions import Evaluator
 from recipelang.runtime.failures import RunFailure
@@ -31,6 +31,7 @@ class PreparedRecipe:
     readers: tuple[tuple[int, ...], ...]  # the steps that read each
     answer: int  # the `return`
     speaker: int | None  # the step whose answer `return` hands on as it is
+    answering: frozenset[int]  # the steps from whose answers `return` takes its own, and itself
     contract: Evaluator | None  # what `return` holds the answer to
     limits: Limits
     time: float | None  # seconds
@@ -43,12 +44,14 @@ class PreparedRecipe:
         deadline: float,
         account: Account,
         voice: Voice | None = None,
+        *,
+        answers: bool = False,
     ) -> Value:
         if self.time is not None:
             deadline = min(deadline, execution.timer() + self.time)
         values = {**arguments, "request": execution.request}
         frame = Frame(execution, values, path, deadline, account.open(f"the budget of `{self.name}`", self.limits))
-        return await Progress(self, frame, list(self.waits_for), voice).run()
+        return await Progress(self, frame, list(self.waits_for), voice, answers).run()
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class Progress:
     frame: Frame
     waiting: list[int]
     voice: Voice | None = None
+    answers: bool = False
     done: bool = False
     value: Value = None
     error: Exception | None = None
@@ -96,7 +100,10 @@ class Progress:
     async def _finish(self, place: int) -> list[int]:
         """Run one step; gives those that are ready now. With `return` all is done, and what still runs is not needed."""
         step = self.recipe.steps[place]
-        value = await execute(step, self._speaking() if place == self.recipe.speaker else self.frame)
+        frame = self._speaking() if place == self.recipe.speaker else self.frame
+        if self.answers and place in self.recipe.answering:
+            frame = replace(frame, answers=True)
+        value = await execute(step, frame)
         if place == self.recipe.answer:
             self.value, self.done = value, True
             return []
@@ -188,6 +195,7 @@ def prepare_recipe(recipe: Recipe, plan: Plan) -> PreparedRecipe:
         readers,
         places["return"],
         places.get(speaking_step(recipe) or ""),
+        frozenset(places[name] for name in answering_steps(recipe)),
         compile_optional(next(step.contract for step in recipe.steps if isinstance(step, Return)), plan),
         limits_of(recipe.budget),
         recipe.budget.time,

@@ -46,15 +46,47 @@ class Message:
     extra: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))  # name, tool_calls, tool_call_id
 
 
+NOTHING_MORE: Mapping[str, Json] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a client asks of the calls whose words may be the answer; `docs/server.md` says which those are.
+
+    A role that sets a temperature keeps it; `max_tokens` only lowers what a role allows. `others` are sent as they are, in
+    OpenAI's names (`top_p`, `stop`). `strict` says how closely a provider is to follow the form that is asked for.
+    """
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    logprobs: bool = False
+    strict: bool = True
+    others: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """The texts at which an answer ends."""
+        given = self.others.get("stop", ())
+        return (given,) if isinstance(given, str) else tuple(given)
+
+
+NO_WISHES = Wishes()
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks: a conversation and what it demands of the answer."""
+    """What a client asks: a conversation and what it demands of the answer.
+
+    `tool_options` go where the tools go, in OpenAI's names: `tool_choice`, `parallel_tool_calls`.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Json], ...] = ()
     format: Contract = field(default_factory=lambda: Contract("request.format"))
     max_latency: float | None = None  # seconds
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    wishes: Wishes = field(default_factory=lambda: NO_WISHES)
+    tool_options: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
 
     def __post_init__(self) -> None:
         if self.format.repair > REQUEST_REPAIRS:
@@ -83,6 +115,9 @@ class TokenLogprob:
     token: str
     logprob: float
     runner_up: float | None = None
+    best: tuple[tuple[str, float], ...] = field(
+        default=(), compare=False
+    )  # the likeliest tokens there, as they were told
 
 
 @dataclass(frozen=True, slots=True)

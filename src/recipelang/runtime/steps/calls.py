@@ -32,7 +32,7 @@ class PreparedRecipeCall:
         execution = frame.execution
         arguments = {name: evaluate(compiled, values, path) for name, compiled in self.arguments}
         return await execution.recipes[self.recipe](
-            execution, arguments, f"{path}.", deadline, frame.account, frame.voice
+            execution, arguments, f"{path}.", deadline, frame.account, frame.voice, answers=frame.answers
         )
 
 
