@@ -59,7 +59,7 @@ def percentage(text: str) -> float:
 
 def _once(arguments: argparse.Namespace) -> tuple[Exit, list[Compilation]]:
     """Run all tests once; gives the compilations as well, whose files a watcher looks at."""
-    from recipelang.recipetests.coverage import coverage, merged  # deferred: start-up cost
+    from recipelang.recipetests.coverage import coverage_of, merged  # deferred: start-up cost
     from recipelang.recipetests.reporting import FileResults  # deferred: start-up cost
     from recipelang.recipetests.running import run_tests  # deferred: start-up cost
 
@@ -72,7 +72,7 @@ def _once(arguments: argparse.Namespace) -> tuple[Exit, list[Compilation]]:
     for compilation in sound:
         results = run_tests(compilation, arguments.matching)
         if results:
-            files.append(FileResults(compilation.source.name, results, coverage(compilation, results)))
+            files.append(FileResults(compilation.source.name, results, coverage_of(compilation, results)))
     if not files and not with_errors:
         raise Stop(Exit.USAGE, _none_found(arguments, bool(sound)))
     reached = merged(found.coverage for found in files)

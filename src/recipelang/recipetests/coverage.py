@@ -53,7 +53,7 @@ class Coverage:
         return 100 * self.reached / len(self.parts) if self.parts else 100.0
 
 
-def coverage(compilation: Compilation, results: Sequence[TestResult]) -> Coverage:
+def coverage_of(compilation: Compilation, results: Sequence[TestResult]) -> Coverage:
     """What the tests of a compilation reached."""
     checked = compilation.checked
     watched = [result.watched for result in results]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipelang.compilation import compile_text
-from recipelang.recipetests import coverage, run_tests
+from recipelang.recipetests import coverage_of, run_tests
 from recipelang.recipetests.coverage import merged
 from tested_recipes import GOOD_GRADE, TEAM, block_of, compilation_of
 
@@ -21,7 +21,7 @@ WORSE = block_of(
 
 def missed(*tests: str) -> list[str]:
     compilation = compilation_of(*tests)
-    found = coverage(compilation, run_tests(compilation))
+    found = coverage_of(compilation, run_tests(compilation))
     return [f"{part.span.position.line}: {part.title}" for part in found.missed if "with_page" not in part.recipe]
 
 
@@ -40,7 +40,7 @@ def test_more_tests_reach_more() -> None:
 
 def test_a_recipe_that_no_test_runs_is_missed_as_a_whole() -> None:
     compilation = compilation_of(GOOD)
-    found = coverage(compilation, run_tests(compilation))
+    found = coverage_of(compilation, run_tests(compilation))
     assert [part.step for part in found.parts if part.recipe == "with_page" and not part.reached] == [
         "page", "page", "reply", "reply", "reply", "return",
     ]  # fmt: skip
@@ -56,19 +56,19 @@ def test_a_skipped_step_was_not_reached() -> None:
         }
     """
     compilation = compilation_of(block_of(SAID, "expect skipped(more)"), recipes=recipes)
-    assert [part.title for part in coverage(compilation, run_tests(compilation)).missed] == ["team.more"]
+    assert [part.title for part in coverage_of(compilation, run_tests(compilation)).missed] == ["team.more"]
 
 
 def test_of_files_that_are_used_only_what_a_test_runs_counts() -> None:
     head = f'use "./team.recipe"\n{GOOD}'
     compilation = compile_text(head, "tests.recipe", {"team.recipe": TEAM})
-    found = coverage(compilation, run_tests(compilation))
+    found = coverage_of(compilation, run_tests(compilation))
     assert {part.recipe for part in found.parts} == {"team", "team.kept"}
 
 
 def test_a_part_that_two_files_reach_counts_once() -> None:
     one, other = compilation_of(GOOD), compilation_of(BAD)
-    alone = [coverage(each, run_tests(each)) for each in (one, other)]
+    alone = [coverage_of(each, run_tests(each)) for each in (one, other)]
     assert len(merged(alone).parts) == len(alone[0].parts)
     assert merged(alone).reached > max(each.reached for each in alone)
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from recipelang.recipetests import coverage, run_tests
+from recipelang.recipetests import coverage_of, run_tests
 from recipelang.recipetests.reporting import FileResults, as_json, covered, difference, failure, junit, lines, summary
 from recipelang.recipetests.writing import duration, money
 from tested_recipes import GOOD_GRADE, block_of, compilation_of, result_of
@@ -60,7 +60,7 @@ def test_a_function_of_the_host_is_told_of(snapshot: SnapshotAssertion) -> None:
 def found(*blocks: str) -> FileResults:
     compilation = compilation_of(*blocks)
     results = run_tests(compilation)
-    return FileResults("team.recipe", results, coverage(compilation, results))
+    return FileResults("team.recipe", results, coverage_of(compilation, results))
 
 
 BOTH = (

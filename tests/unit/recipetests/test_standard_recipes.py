@@ -6,7 +6,7 @@ import pytest
 
 from recipelang.compilation import compile_text
 from recipelang.diagnostics.rendering import render
-from recipelang.recipetests import coverage, run_tests
+from recipelang.recipetests import coverage_of, run_tests
 from recipelang.recipetests.reporting import covered, failure
 from recipelang.resources import standard_recipe, standard_recipe_names, standard_tests
 
@@ -21,7 +21,7 @@ def test_the_tests_of_a_standard_recipe_pass_and_reach_all_of_it(name: str) -> N
     assert not compilation.diagnostics, render(compilation.diagnostics)
     results = run_tests(compilation)
     assert all(result.passed for result in results), "\n".join(failure(r) for r in results if not r.passed)
-    found = coverage(compilation, results)
+    found = coverage_of(compilation, results)
     assert found.percent == 100, covered(found)
     assert {part.span.source.name for part in found.parts} == {f"std.{name}"}
 
