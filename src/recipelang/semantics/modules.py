@@ -16,7 +16,6 @@ from recipelang.source import Loader, LoadProblem, Source, Span
 from recipelang.syntax import nodes
 
 Parse = Callable[[Source, Report], nodes.File]
-LANGUAGE = 1
 
 
 @dataclass(eq=False)
@@ -45,27 +44,15 @@ class Gatherer:
 
     def _module(self, source: Source, name: str) -> Module:
         file = self.parse(source, self.report)
-        module = Module(name, source, file, _declared(file, self.report))
+        module = Module(name, source, file, _declared(file, self.report), incomplete=file.is_foreign)
         self.found[source.name] = module
         self.path.append(source.name)
-        self._check_language(file)
         for declaration in file.declarations:
             if isinstance(declaration, nodes.Use):
                 self._use(declaration, module)
         self.path.pop()
         self.done.append(module)
         return module
-
-    def _check_language(self, file: nodes.File) -> None:
-        if file.language is not None and file.language.value != LANGUAGE:
-            self.report(
-                modules.LANGUAGE_VERSION.at(
-                    file.language.span,
-                    f"this version of recipelang reads language {LANGUAGE}",
-                    label=f"the file is in language {file.language.value}",
-                    help="a later version may read it; if the file needs nothing of that, write `language 1`",
-                )
-            )
 
     def _use(self, use: nodes.Use, module: Module) -> None:
         if use.path is not None:

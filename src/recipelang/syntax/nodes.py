@@ -423,3 +423,4 @@ class File(Node):
     language: Number | None  # the N of `language N`
     declarations: tuple[AnyDeclaration, ...]
     broken: frozenset[str] = frozenset()  # names of declarations that could not be read
+    is_foreign: bool = False  # whether it is in a version of the language that is not known, and was not read

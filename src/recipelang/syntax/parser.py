@@ -16,6 +16,7 @@ import lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from recipelang.diagnostics import Diagnostic, Report
+from recipelang.diagnostics.catalogue import modules
 from recipelang.diagnostics.catalogue import syntax as codes
 from recipelang.resources import grammar_text, user_cache
 from recipelang.source import Source, Span
@@ -24,6 +25,8 @@ from recipelang.syntax.building import MAX_DEPTH, Builder, NotCallable, Parse, T
 from recipelang.syntax.mistakes import DECLARATIONS, explain, explain_character
 from recipelang.syntax.written import Written, written
 
+LANGUAGE = 1
+"""The version of the language that is read. A file that does not say which one it is in, is in this first one."""
 OPAQUE = r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"'
 MAX_MISTAKES = 50
 MAX_NESTING = 60
@@ -39,18 +42,41 @@ class Reading:
 
 def parse(source: Source, report: Report) -> nodes.File:
     """The tree of what could be read; `broken` names the declarations that could not."""
+    version = _later_language(source, report)
+    if version is not None:
+        whole = source.span(0, len(source.text))
+        return nodes.File(version, (), span=whole, is_foreign=True)
     found = _whole(source)
     return _in_pieces(source, report) if found is None else found[0]
 
 
 def read(source: Source, report: Report) -> Reading | None:
     """The text with all that the tree leaves out; none where it has mistakes, which are reported."""
+    if _later_language(source, report) is not None:
+        return None
     found = _whole(source)
     if found is None:
         _in_pieces(source, report)
         return None
     file, tree = found
     return Reading(file, written(source.text, tree))
+
+
+def _later_language(source: Source, report: Report) -> nodes.Number | None:
+    """The version at the head of a file in another language: its words may mean anything, so that none of them is read."""
+    match = _VERSION.match(source.text)
+    if match is None or match["version"].lstrip("0") == str(LANGUAGE):
+        return None
+    span = source.span(match.start("version"), match.end("version"))
+    report(
+        modules.LANGUAGE_VERSION.at(
+            span,
+            f"this version of recipelang reads language {LANGUAGE}",
+            label=f"the file is in language {span.text}",
+            help="nothing else of it has been read: take a version that knows it, or write the file in `language 1`",
+        )
+    )
+    return nodes.Number(nodes.NumberKind.INT, int(match["digits"]), span=span)
 
 
 def _whole(source: Source) -> tuple[nodes.File, Parse] | None:
@@ -74,7 +100,9 @@ def _in_pieces(source: Source, report: Report) -> nodes.File:
     declarations: list[nodes.AnyDeclaration] = []
     broken: list[str] = []
     mistakes = 0
-    for start, end in _pieces(source.text):
+    pieces = _pieces(source.text)
+    first = pieces[0][0] if pieces else 0
+    for start, end in pieces:
         if mistakes == MAX_MISTAKES:
             report(codes.TOO_MANY.at(None, f"after {MAX_MISTAKES} mistakes of form the rest of the file is not read"))
             broken += _declared_names(source.text[start:])
@@ -82,6 +110,8 @@ def _in_pieces(source: Source, report: Report) -> nodes.File:
         try:
             piece = lark.TextSlice(source.text, start, end)
             file = Builder(source).file(_lark().parse(piece))
+            if file.language is not None and start > first:
+                report(_misplaced(file.language))
             language = language or file.language
             declarations += file.declarations
         except UnexpectedInput as error:
@@ -96,6 +126,11 @@ def _in_pieces(source: Source, report: Report) -> nodes.File:
             report(_too_deep(error.span, MAX_DEPTH))
     whole = source.span(0, len(source.text))
     return nodes.File(language, tuple(declarations), span=whole, broken=frozenset(broken))
+
+
+def _misplaced(language: nodes.Number) -> Diagnostic:
+    help = "move the line up, or remove it: one file is in one language"
+    return codes.EXPECTED.at(language.span, "`language` may stand only at the head of a file", help=help)
 
 
 def _pieces(text: str) -> list[tuple[int, int]]:
@@ -162,7 +197,10 @@ def _declared_names(text: str) -> frozenset[str]:
     return frozenset(match.group(1) for match in _NAMED.finditer(text))
 
 
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*+)*+")
+_VERSION = re.compile(
+    rf"{_BLANK.pattern}language(?![a-z0-9_]){_BLANK.pattern}(?P<version>(?P<digits>[0-9]{{1,15}})[kM]?)\b"
+)
 _BRACKET = re.compile(OPAQUE + r"|[(\[{}\])]")
 _LANDMARK = re.compile(OPAQUE + r"|[(\[{}\])]|(?P<word>^[a-z_]\w*)\b(?!\s*[=:])", re.MULTILINE)
 _DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}

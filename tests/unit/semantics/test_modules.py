@@ -109,3 +109,33 @@ def test_recipes_in_one_another_are_bounded() -> None:
 )
 def test_a_file_says_the_language_it_is_in(text: str, found: list[str]) -> None:
     assert codes(text + ROLES) == found
+
+
+LATER = """language 2
+pool everyone { members = [a, b] }
+role solver() { weight = 3 }
+recipe r(m: model) -> answer { ask a = solver(model = m) with care return a }
+"""
+
+
+@pytest.mark.parametrize("head", ["", "# a word\n", "\n  \n", "## of the file\n# and another\n"])
+def test_of_a_file_in_another_language_nothing_else_is_said(head: str) -> None:
+    assert codes(head + LATER) == ["E0604"]
+    assert codes(head + "language # which one?\n 17\nrecipe (") == ["E0604"]
+
+
+def test_a_file_that_uses_one_in_another_language_is_not_blamed_for_it() -> None:
+    uses = 'use "./later.recipe"\nrecipe q(m: model) -> answer { run a = r(m) return a }\n'
+    assert codes(uses, later=LATER) == ["E0604"]
+
+
+def test_files_without_a_version_are_in_the_first_one_and_work_beside_files_that_say_it() -> None:
+    uses = 'language 1\nuse "./roles.recipe"\nrecipe q(m: model) -> answer { ask a = solver(model = m) return a }\n'
+    assert codes(uses, roles=ROLES) == []
+
+
+def test_the_version_is_told_only_at_the_head() -> None:
+    assert codes(ROLES + "language 1\n") == ["E0101"]
+    assert codes("language 1\nlanguage 1\n" + ROLES) == ["E0101"]
+    assert codes("language 1\n" + ROLES + "language 2\n") == ["E0101"]
+    assert codes('# language 2\nrole other() { prompt = "language 2" }\n') == []
