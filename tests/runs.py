@@ -15,7 +15,7 @@ from recipelang.ir.plan import Plan
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import Interpreter, RunResult
 from recipelang.runtime.ledger import Spend
-from recipelang.runtime.ports import Backend
+from recipelang.runtime.ports import Backend, HostFunction
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Message, Request, Value
 
@@ -59,10 +59,11 @@ async def outcome_of(
     request: Request | None = None,
     seed: int = 0,
     content: bool = False,
+    functions: Mapping[str, HostFunction] | None = None,
 ) -> Outcome:
     """Run the recipe `main` of a plan."""
     backend = ScriptedBackend(script)
-    interpreter = Interpreter(plan, every_backend(plan, backend))
+    interpreter = Interpreter(plan, every_backend(plan, backend), functions)
     entry = bound_entry(plan, "main", arguments or {}, list(plan.models))
     try:
         result = await interpreter.run(entry, request or asking(), seed=seed, content=content)
