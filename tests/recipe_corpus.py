@@ -17,8 +17,12 @@ def text_of(recipe: Path) -> str:
 
 def compiled(recipe: Path, text: str | None = None) -> Compilation:
     """The compilation of a recipe of the corpus, or of another `text` in its place, under its bare name."""
-    parts = {f"parts/{part.name}": text_of(part) for part in (recipe.parent / "parts").iterdir()}
+    parts = {part.relative_to(recipe.parent).as_posix(): text_of(part) for part in _files(recipe.parent / "parts")}
     return compile_text(text_of(recipe) if text is None else text, recipe.name, parts)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def messages_wanted(recipe: Path) -> int:

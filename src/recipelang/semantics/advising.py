@@ -22,7 +22,7 @@ from recipelang.ir.types import (
     TextType,
     Type,
 )
-from recipelang.semantics.scope import Module
+from recipelang.semantics.scope import Module, visible_names
 from recipelang.semantics.typing import fits, is_number, without_none
 from recipelang.syntax import nodes
 
@@ -46,15 +46,39 @@ def _is_standard(name: str) -> bool:
     return name in standard_recipe_names()
 
 
-def use_help(name: str) -> str:
-    return f"there is a standard recipe of that name: add `use std.{name}`" if _is_standard(name) else ""
+def advice(name: nodes.Name, module: Module, near: str | None) -> tuple[str, Fix | None]:
+    """Where a name that stands for nothing is to be had, and the edit that gets it: `near` is one that is spelled alike."""
+    alias, _, bare = name.text.rpartition(".")
+    known = list(visible_names(module))
+    if alias and bare in known:
+        return f"it goes by its own name here: `{bare}`", _instead(name, bare)
+    elsewhere = list(dict.fromkeys(each for each in known if each.endswith(f".{bare}")))
+    if elsewhere:
+        told = " or ".join(f"`{each}`" for each in elsewhere)
+        return f"here it goes by {told}", _instead(name, elsewhere[0]) if len(elsewhere) == 1 else None
+    if near is not None:
+        return f"did you mean `{near}`?", _instead(name, near)
+    if alias and _is_standard(alias):
+        if any(used.only == alias for used in module.uses):
+            return (
+                f"`use std.{alias}` brings its recipe alone: `use std.{alias} as parts` brings all, as `parts.{bare}`",
+                None,
+            )
+        line = f"use std.{alias} as {alias}"
+        return f"add `{line}`", use_fix(line, module)
+    if _is_standard(bare):
+        line = f"use std.{bare}"
+        return f"there is a standard recipe of that name: add `{line}`", use_fix(line, module)
+    return "", None
 
 
-def use_fix(name: str, module: Module) -> Fix | None:
-    """Add the `use` line: before the others, else after the language, else first of all."""
-    if not _is_standard(name):
-        return None
-    file, line = module.file, f"use std.{name}"
+def _instead(name: nodes.Name, other: str) -> Fix:
+    return Fix(f"use `{other}`", (Edit(name.span, other),))
+
+
+def use_fix(line: str, module: Module) -> Fix:
+    """Add a `use` line: before the others, else after the language, else first of all."""
+    file = module.file
     first = next((each for each in file.declarations if isinstance(each, nodes.Use)), None)
     if first is None and file.language is not None:
         edit = Edit(module.source.span(file.language.span.end, file.language.span.end), f"\n{line}")

@@ -112,12 +112,31 @@ class Attributes:
         self._wrong(name, node, "a bare word")
         return None
 
+    def declaration(self, name: str, kind: str) -> nodes.Name | None:
+        """The name of a declaration, `lab` or `team.lab`."""
+        node = self.values.get(name)
+        found = dotted(node)
+        if node is not None and found is None:
+            self._wrong(name, node, f"the name of a {kind}")
+        return found
+
     def _wrong(self, name: str, node: nodes.Expression, wanted: str, fix: Fix | None = None) -> None:
         self.report(
             types.ATTRIBUTE_VALUE.at(
                 node.span, f"`{name}` of {self.owner} has the wrong value", label=f"it takes {wanted}", fix=fix
             )
         )
+
+
+def dotted(node: nodes.Expression | None) -> nodes.Name | None:
+    """A name, or one of a file that goes by a name: `team.small`."""
+    match node:
+        case nodes.Name():
+            return node
+        case nodes.Member(nodes.Name(module), nodes.Name(name)):
+            return nodes.Name(f"{module}.{name}", span=node.span)
+        case _:
+            return None
 
 
 def read_attributes(

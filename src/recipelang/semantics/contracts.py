@@ -12,7 +12,7 @@ from recipelang.ir import plan as ir
 from recipelang.ir.patterns import BadPattern, compiled_pattern
 from recipelang.ir.schema import BadSchema, has_schema, schema_text, schema_validator
 from recipelang.ir.types import NeverType, RecordType, Type, spelled
-from recipelang.semantics.attributes import Attributes, read_attributes
+from recipelang.semantics.attributes import Attributes, dotted, read_attributes
 from recipelang.semantics.modules import beside
 from recipelang.semantics.scope import Module
 from recipelang.semantics.written_types import TypeReader
@@ -125,8 +125,9 @@ class ContractReader:
                 return None
             case nodes.Call(nodes.Name("file"), (nodes.Argument(None, nodes.Text() as path),)):
                 return self._schema_file(path)
-            case nodes.Name():
-                type = TypeReader(self.module, self.report).type_of(nodes.NamedType(node, None, (), span=node.span))
+            case nodes.Name() | nodes.Member(nodes.Name()):
+                name = cast(nodes.Name, dotted(node))
+                type = TypeReader(self.module, self.report).type_of(nodes.NamedType(name, None, (), span=node.span))
                 return record_schema(type, node, self.report)
             case _:
                 label = 'it takes `file("name.schema.json")` or the name of a record'

@@ -103,9 +103,12 @@ class Declarer:
         return None
 
     def model(self, node: nodes.Model) -> ir.Model | None:
-        known = ("backend", "id", "context", "price", "rating", "zone", "logprobs")
+        known = (
+            *("backend", "id", "context", "price", "rating", "zone", "logprobs"),
+            *("tokens_per_byte", "image_tokens", "reasoning_tokens"),
+        )
         given = read_attributes("a model", node.attributes, known, self.report)
-        backend = given.word("backend")
+        backend = given.declaration("backend", "backend")
         if "backend" not in given.values:
             self._missing(node.name, "backend", "`backend = name`")
         identifier = given.text("id")
@@ -124,6 +127,8 @@ class Declarer:
         logprobs = given.boolean("logprobs")
         price = self._price(given)
         rating, context = given.number("rating", -100_000, 100_000), given.integer("context", 1, 1_000_000_000)
+        factor, image = given.number("tokens_per_byte", 1, 100), given.integer("image_tokens", 0, 1_000_000)
+        thinking = given.integer("reasoning_tokens", 0, 1_000_000)
         if place is None or identifier is None:
             return None
         return ir.Model(
@@ -135,6 +140,9 @@ class Declarer:
             rating=rating,
             zone=zone.text if zone is not None else None,
             logprobs=logprobs is not False,
+            tokens_per_byte=1.0 if factor is None else factor,
+            image_tokens=image,
+            reasoning_tokens=thinking or 0,
         )
 
     def _backend_of(self, name: nodes.Name | None) -> str | None:

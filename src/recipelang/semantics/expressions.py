@@ -30,15 +30,15 @@ from recipelang.ir.types import (
     Type,
     spelled,
 )
+from recipelang.resources import standard_recipe_names
 from recipelang.semantics import members
 from recipelang.semantics.advising import (
     OTHER_NAMES,
+    advice,
     brief,
     conversion_fix,
     conversion_help,
     length_help,
-    use_fix,
-    use_help,
 )
 from recipelang.semantics.arithmetic import arithmetic_type, interval, ordered_alike
 from recipelang.semantics.functions import CallSite, result_of
@@ -224,23 +224,24 @@ class Elaborator:
         if private is not None or may_declare(scope.module, node.text):
             return
         near = nearest(node.text, [*scope.locals, *visible_names(scope.module)])
-        self.report(
-            names.UNKNOWN_NAME.at(
-                node.span,
-                f"unknown {what} `{node.text}`",
-                label="not declared here, nor in a file that this one uses",
-                help=f"did you mean `{near}`?" if near else use_help(node.text),
-                fix=_replace(node.span, near) or use_fix(node.text, scope.module),
-            )
-        )
+        help, fix = advice(node, scope.module, near)
+        alias = node.text.rpartition(".")[0]
+        label = "not declared here, nor in a file that this one uses"
+        if alias:
+            known = any(used.alias == alias for used in scope.module.uses)
+            label = f"`{alias}` offers no such name" if known else f"no file is used as `{alias}`"
+        self.report(names.UNKNOWN_NAME.at(node.span, f"unknown {what} `{node.text}`", label=label, help=help, fix=fix))
 
     def _private(self, node: nodes.Name, symbol: Symbol) -> None:
+        place = symbol.module.source.name
         self.report(
             names.PRIVATE.at(
                 node.span,
-                f"the {symbol.kind} `{node.text}` is private to `{symbol.module.source.name}`",
+                f"the {symbol.kind} `{node.text}` is private to `{place}`",
                 labels=(Label(symbol.node.name.span, "declared here"),),
-                help="remove `private` there, or use what that file offers",
+                help="write one of your own, or use what that file offers"
+                if place.startswith("std.")
+                else "remove `private` there, or use what that file offers",
             )
         )
 
@@ -550,7 +551,7 @@ class Elaborator:
     # ---------------------------------------------------- members and items
 
     def _member(self, node: nodes.Member, scope: Scope) -> Typed:
-        if isinstance(node.target, nodes.Name) and _is_alias(node.target.text, scope):
+        if isinstance(node.target, nodes.Name) and _is_no_value(node.target.text, scope):
             qualified = nodes.Name(f"{node.target.text}.{node.name.text}", span=node.span)
             return self._name(qualified, scope, None)
         target = self.typed(node.target, scope)
@@ -749,9 +750,13 @@ def _replace(span: Span, near: str | None) -> Fix | None:
     return None if near is None else Fix(f"use `{near}`", (Edit(span, near),))
 
 
-def _is_alias(name: str, scope: Scope) -> bool:
-    """Whether a name stands for a file that goes by it, and for nothing nearer."""
-    return name not in scope.locals and any(used.alias == name for used in scope.module.uses)
+def _is_no_value(name: str, scope: Scope) -> bool:
+    """Whether what stands before a dot is a file's name here, or is meant to be one, as in `local_models.tiny`."""
+    if name in scope.locals or name in scope.unavailable:
+        return False
+    if any(used.alias == name for used in scope.module.uses):
+        return True
+    return not look_up(scope.module, name) and name in standard_recipe_names()
 
 
 def _step_for(symbol: Symbol) -> str:

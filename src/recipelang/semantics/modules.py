@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -55,41 +56,80 @@ class Gatherer:
         return module
 
     def _use(self, use: nodes.Use, module: Module) -> None:
-        if use.path is not None:
-            name = beside(module.source.name, use.path.value)
-            used = self._load(name, use.path.span, lambda: self.loader.load(name), _stem(name))
-            only = None
-        else:
-            used, only = self._standard(use)
-        if used is None:
-            module.incomplete = True
-            return
         alias = use.alias.text if use.alias is not None else None
-        found = Used(used, only if alias is None else None, alias)
-        if found in module.uses:
+        if use.path is None:
+            used, only = self._standard(use)
+            found = [Used(used, only if alias is None else None, alias)] if used is not None else []
+            complete = used is not None
+        else:
+            name = beside(module.source.name, use.path.value)
+            files = self.loader.recipes_in(name) if use.path.value else None
+            if files is not None and alias is None:
+                alias = self._name_of_library(use.path, posixpath.basename(name))
+            is_nameless = files is not None and alias is None
+            loaded = [] if is_nameless else [self._file(file, use.path) for file in self._files(name, files, use.path)]
+            found = [Used(used, None, alias) for used in loaded if used is not None]
+            complete = bool(loaded) and len(found) == len(loaded)
+        module.incomplete |= not complete
+        if found and all(each in module.uses for each in found):
             self._used_twice(use)
-        elif self._is_new(use.alias, module):
-            module.uses.append(found)
+        elif found and self._is_new(alias, use, module):
+            module.uses += found
 
-    def _is_new(self, alias: nodes.Name | None, module: Module) -> bool:
+    def _files(self, name: str, files: tuple[str, ...] | None, path: nodes.Text) -> list[str]:
+        """The files of a library, but those that begin with `_`, which are its own affair; or the one file."""
+        if files is None:
+            return [name]
+        offered = [file for file in files if not posixpath.basename(file).startswith("_")]
+        if not offered:
+            label = "no file in this folder ends in `.recipe`" if not files else "the files in it begin with `_`"
+            help = "a library is a folder with recipes; those that begin with `_` are its own affair"
+            self.report(modules.NOT_LOADED.at(path.span, "there is nothing to use here", label=label, help=help))
+        return offered
+
+    def _file(self, name: str, path: nodes.Text) -> Module | None:
+        return self._load(name, path.span, lambda: self.loader.load(name), _stem(name))
+
+    def _name_of_library(self, path: nodes.Text, folder: str) -> str | None:
+        """The name of its folder, under which all of a library goes."""
+        if _is_name(folder):
+            return folder
+        word = re.sub(r"[^a-z0-9_]+", "_", folder.lower()).strip("_")
+        as_ = f"as {word}" if _is_name(word) else "as library"
+        place = Span(path.span.source, path.span.end, path.span.end)
+        self.report(
+            modules.NAMELESS_LIBRARY.at(
+                path.span,
+                f"a library goes by the name of its folder, and `{folder}` is no name",
+                help=f"give it one: `use {path.span.text} {as_}`",
+                fix=Fix("give it a name", (Edit(place, f" {as_}"),)),
+            )
+        )
+        return None
+
+    def _is_new(self, alias: str | None, use: nodes.Use, module: Module) -> bool:
         """Whether an alias stands for nothing else yet."""
         if alias is None:
             return True
-        if alias.text in module.declared or any(used.alias == alias.text for used in module.uses):
-            self.report(
-                names.DUPLICATE.at(
-                    alias.span, f"`{alias.text}` is in use here already", help="choose another word after `as`"
-                )
-            )
+        place = use.alias.span if use.alias is not None else use.span
+        how = (
+            "choose another word after `as`"
+            if use.alias is not None
+            else f"give it another name: `{use.span.text} as ...`"
+        )
+        if alias in RESERVED:
+            self.report(reserved(nodes.Name(alias, span=place), "a file that is used"))
             return False
-        return True
+        taken = module.declared.get(alias)
+        if taken is None and not any(used.alias == alias for used in module.uses):
+            return True
+        labels = (Label(taken.name.span, f"by this {KIND_OF[type(taken)]}"),) if taken is not None else ()
+        self.report(names.DUPLICATE.at(place, f"`{alias}` is in use here already", labels=labels, help=how))
+        return False
 
     def _used_twice(self, use: nodes.Use) -> None:
-        self.report(
-            names.DUPLICATE.at(
-                use.span, "this is used already", help="remove it", fix=Fix("remove it", (Edit(use.span, ""),))
-            )
-        )
+        fix = Fix("remove it", (Edit(use.span, ""),))
+        self.report(names.DUPLICATE.at(use.span, "this is used already", help="remove it", fix=fix))
 
     def _standard(self, use: nodes.Use) -> tuple[Module | None, str | None]:
         """`std.fusion` is the one name `fusion` of that standard file; `std.models` has no such name, and gives all."""
@@ -129,10 +169,21 @@ class Gatherer:
         try:
             source = load()
         except LoadProblem as problem:
-            help = "the path is taken from the folder of this file"
-            self.report(modules.NOT_LOADED.at(place, f"can't read {problem.name}", label=problem.reason, help=help))
+            help, fix = self._whole_name(name, place)
+            self.report(
+                modules.NOT_LOADED.at(place, f"can't read {problem.name}", label=problem.reason, help=help, fix=fix)
+            )
             return None
         return self._module(source, self._unique(short))
+
+    def _whole_name(self, name: str, place: Span) -> tuple[str, Fix | None]:
+        """Whether the ending of the file was left out."""
+        try:
+            self.loader.load(f"{name}.recipe")
+        except LoadProblem:
+            return "the path is taken from the folder of this file", None
+        whole = f'{place.text.removesuffix(place.text[-1])}.recipe"'
+        return f"did you mean `{whole}`?", Fix("write its ending", (Edit(place, whole),))
 
     def _unique(self, short: str) -> str:
         """How a file's declarations are qualified: its name, with a number where two files share one."""
@@ -178,6 +229,10 @@ def _standard_source(name: str) -> Source:
 def beside(name: str, path: str) -> str:
     """A path as it is meant in the file `name`: beside it, unless it is absolute."""
     return path if posixpath.isabs(path) else posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+
+
+def _is_name(text: str) -> bool:
+    return re.fullmatch("[a-z_][a-z0-9_]*", text) is not None and text not in RESERVED
 
 
 def _stem(name: str) -> str:

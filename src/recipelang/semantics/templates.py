@@ -10,7 +10,7 @@ from recipelang.diagnostics import Edit, Fix, Report
 from recipelang.diagnostics.catalogue import calls, syntax
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.ir.template import Part, Section, Slot, Template, Words
-from recipelang.ir.types import ContractType, ModelType, RequestType, Type, spelled
+from recipelang.ir.types import ContractType, ModelType, NeverType, RequestType, Type, spelled
 from recipelang.semantics import members
 from recipelang.semantics.expressions import listed
 from recipelang.semantics.typing import without_none
@@ -122,6 +122,8 @@ class TemplateReader:
         self.used.add(first)
         type = self.parameters[first]
         for name in rest:
+            if isinstance(type, NeverType):  # its own mistake has been told
+                return ()
             known = members.of(without_none(type))
             if name not in known:
                 near = nearest(name, known)

@@ -21,9 +21,10 @@ from recipelang.ir.types import (
     RecordType,
     Type,
 )
+from recipelang.semantics.advising import advice
 from recipelang.semantics.expressions import Elaborator, listed
 from recipelang.semantics.reserved import PLAIN_TYPES, TYPE_NAMES
-from recipelang.semantics.scope import Module, Scope, Symbol, look_up, may_declare, visible_names
+from recipelang.semantics.scope import Module, Scope, Symbol, hidden, look_up, may_declare, visible_names
 from recipelang.syntax import nodes
 
 OTHER_NAMES = {
@@ -93,18 +94,20 @@ class TypeReader:
         if found and isinstance(found[0].node, nodes.Record):
             symbol = Elaborator(self.report).symbol(name, Scope(self.module), "type")
             return NeverType() if symbol is None else self.record(symbol)
+        if hidden(self.module, name.text) is not None:
+            Elaborator(self.report).unknown(name, Scope(self.module), "type")
+            return NeverType()
         if may_declare(self.module, name.text):
             return NeverType()
         near = OTHER_NAMES.get(name.text) or nearest(name.text, [*TYPE_NAMES, *visible_names(self.module)])
+        help, fix = advice(name, self.module, near)
         what = f"the {found[0].kind} `{name.text}` is not a type" if found else f"unknown type `{name.text}`"
         self.report(
             names.UNKNOWN_TYPE.at(
                 name.span,
                 what,
-                help=f"did you mean `{near}`?"
-                if near
-                else f"types are {listed(TYPE_NAMES)}, records, `T?` and `T[2..8]`",
-                fix=Fix(f"use `{near}`", (Edit(name.span, near),)) if near else None,
+                help=help or f"types are {listed(TYPE_NAMES)}, records, `T?` and `T[2..8]`",
+                fix=fix,
             )
         )
         return NeverType()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from recipelang.source.text import Source
 
+SUFFIX = ".recipe"
 MAX_BYTES = 4 * 1024 * 1024
 """A recipe file larger than this is refused before it is read: 10,000 lines are about 400 kB."""
 
@@ -28,6 +30,9 @@ class Loader(Protocol):
 
     def load(self, name: str) -> Source: ...
 
+    def recipes_in(self, name: str) -> tuple[str, ...] | None:
+        """The names of the recipes right in a folder, in alphabetical order; none where there is no such folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileLoader:
@@ -46,6 +51,13 @@ class FileLoader:
             raise LoadProblem(name, str(error)) from error
         return decode(name, data)
 
+    def recipes_in(self, name: str) -> tuple[str, ...] | None:
+        try:
+            files = sorted(path.name for path in Path(name).iterdir() if path.suffix == SUFFIX and path.is_file())
+        except (OSError, ValueError):  # there is none, or it can't be looked into
+            return None
+        return tuple(posixpath.join(name, file) for file in files)
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryLoader:
@@ -57,6 +69,25 @@ class MemoryLoader:
         if name not in self.texts:
             raise LoadProblem(name, "no such file")
         return Source(name, self.texts[name])
+
+    def recipes_in(self, name: str) -> tuple[str, ...] | None:
+        below = [text for text in self.texts if posixpath.dirname(text) == ("" if name == "." else name)]
+        return tuple(sorted(text for text in below if text.endswith(SUFFIX))) if below else None
+
+
+@dataclass(frozen=True, slots=True)
+class RememberingLoader:
+    """Loads as another one does, and keeps what was loaded."""
+
+    inner: Loader
+    loaded: dict[str, Source] = field(default_factory=dict)
+
+    def load(self, name: str) -> Source:
+        self.loaded[name] = source = self.inner.load(name)
+        return source
+
+    def recipes_in(self, name: str) -> tuple[str, ...] | None:
+        return self.inner.recipes_in(name)
 
 
 def decode(name: str, data: bytes) -> Source:

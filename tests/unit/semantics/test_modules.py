@@ -139,3 +139,48 @@ def test_the_version_is_told_only_at_the_head() -> None:
     assert codes("language 1\nlanguage 1\n" + ROLES) == ["E0101"]
     assert codes("language 1\n" + ROLES + "language 2\n") == ["E0101"]
     assert codes('# language 2\nrole other() { prompt = "language 2" }\n') == []
+
+
+# --------------------------------------------------------------- libraries
+
+TWO = {"voices/quick": "role quick() { max_tokens = 100 }\n", "voices/slow": "role slow() { max_tokens = 100 }\n"}
+
+
+def call_of(name: str) -> str:
+    return CALL.replace("shared(", f"{name}(")
+
+
+def test_a_folder_is_a_library_under_its_own_name() -> None:
+    assert codes('use "./voices"\n' + call_of("voices.quick"), **TWO) == []
+    assert codes('use "./voices"\n' + call_of("quick"), **TWO) == ["E0201"]
+
+
+def test_a_library_goes_by_another_name_where_one_is_given() -> None:
+    assert codes('use "./voices" as v\n' + call_of("v.slow"), **TWO) == []
+    assert codes('use "./voices" as v\n' + call_of("voices.slow"), **TWO) == ["E0201"]
+
+
+def test_a_library_in_a_folder_of_another_is_not_part_of_it() -> None:
+    assert codes('use "./voices"\n' + call_of("voices.deep"), **TWO, **{"voices/more/deep": SHARED}) == ["E0201"]
+
+
+def test_a_name_in_two_files_of_a_library_is_ambiguous_only_where_it_is_read() -> None:
+    files = {"voices/a": SHARED, "voices/b": SHARED + "role other() { max_tokens = 100 }\n"}
+    assert codes('use "./voices"\n' + call_of("voices.shared"), **files) == ["E0203"]
+    assert codes('use "./voices"\n' + call_of("voices.other"), **files) == []
+
+
+def test_a_file_of_a_library_that_uses_its_own_folder_goes_in_a_circle() -> None:
+    assert codes('use "./voices"\n', **TWO, **{"voices/own": 'use "../voices"\n'}) == ["E0603"]
+
+
+def test_a_mistake_in_a_file_of_a_library_is_told_once_whatever_misses_it() -> None:
+    files = {**TWO, "voices/broken": "role broken() { max_tokens = }\n"}
+    assert codes('use "./voices"\n' + call_of("voices.broken"), **files) == ["E0101"]
+
+
+def test_a_recipe_of_a_library_may_be_exposed() -> None:
+    recipe = "recipe twice(m: model) -> answer {\n  ask reply = quick(model = m)\n  return reply\n}\n"
+    files = {**TWO, "voices/twice": 'use "./quick.recipe"\n' + recipe}
+    expose = 'use "./voices"\nuse std.local_models\nexpose "a" = voices.twice(tiny)\n'
+    assert codes(expose, **files) == []

@@ -67,3 +67,21 @@ def test_memory_has_what_it_was_given_and_nothing_else() -> None:
     assert loader.load("a").text == "text"
     with pytest.raises(LoadProblem, match="no such file"):
         loader.load("b")
+
+
+def test_the_recipes_right_in_a_folder_are_found_on_disk_as_in_memory(tmp_path: Path) -> None:
+    texts = {"b.recipe": "", "a.recipe": "", "notes.md": "", "below/c.recipe": ""}
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = FileLoader().recipes_in(str(tmp_path)) or ()
+    assert [Path(name).name for name in found] == ["a.recipe", "b.recipe"]
+    assert MemoryLoader(texts).recipes_in(".") == ("a.recipe", "b.recipe")
+    assert MemoryLoader(texts).recipes_in("below") == ("below/c.recipe",)
+
+
+@pytest.mark.parametrize("name", ["none", "a.recipe", "x\0y"])
+def test_what_is_no_folder_is_no_library(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.recipe").write_text("", encoding="utf-8")
+    assert FileLoader().recipes_in(str(tmp_path / name)) is None
+    assert MemoryLoader({"a.recipe": ""}).recipes_in(name) is None

@@ -48,3 +48,12 @@ SECRET_IN_FILE = Code(
     'backend lab { kind = openai, url = "http://127.0.0.1:8000/v1", key = "sk-123" }\n' + SMALL,
     'backend lab { kind = openai, url = "http://127.0.0.1:8000/v1", key = env("LAB_KEY") }\n' + SMALL,
 )
+NAMELESS_LIBRARY = Code(
+    "E0607",
+    "library without a name",
+    "All that a folder of recipes offers goes by the folder's name, as in `library.fusion`. A folder whose name is none in "
+    "the language is used under another one.",
+    'use "./my-library"\n' + SOLVER,
+    'use "./my-library" as mine\n' + SOLVER,
+    files=(("my-library/quick.recipe", "role quick() { max_tokens = 100 }\n"),),
+)
