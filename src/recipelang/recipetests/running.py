@@ -47,7 +47,7 @@ def run_test(checked: Checked, test: RecipeTest) -> TestResult:
     began = time.perf_counter()
     plan, script = plan_of(checked, test), Script(test.replies)
     ended = anyio.run(_run, plan, test, script, checked.contracts, backend_options={"loop_factory": VirtualTimeLoop})
-    watched = Watched(plan, plan.entries[test.entry.name], ended.trace)
+    watched = Watched(plan, plan.entries[test.name], ended.trace)
     values = _values(test, watched, ended)
     problems = tuple(_problems(test, script, ended))
     unmet = () if script.missing else tuple(_unmet(test, watched, ended, values))

@@ -164,6 +164,13 @@ def test_a_test_may_use_the_models_of_the_file_and_reaches_none_of_them() -> Non
     assert results_of(test, recipes=TEAM + file)[0].passed
 
 
+def test_a_test_may_run_what_the_file_exposes() -> None:
+    lab = 'backend lab { kind = openai, url = "http://127.0.0.1:9/v1" }\n'
+    far = 'model far { backend = lab, id = "x", price = { input = $1, output = $1 } }\n'
+    test = block_of(SAID, GOOD_GRADE, 'expect result.model.name == "far" and ran(draft)', run='"team/auto"')
+    assert results_of(test, recipes=f'{TEAM}{lab}{far}expose "team/auto" = team(m = far)\n')[0].passed
+
+
 def test_tests_know_nothing_of_each_other() -> None:
     one = block_of('reply solver = "one"', GOOD_GRADE, 'expect result.text == "one"', name="one")
     other = block_of(SAID, 'reply solver = "never"', GOOD_GRADE, 'expect result.text == "Because."', name="other")
