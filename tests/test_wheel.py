@@ -32,7 +32,7 @@ def uv(*arguments: str | Path, cwd: Path = ROOT) -> None:
 
 def data_files() -> set[str]:
     """The files that must come with the package, as paths in the checkout."""
-    recipes = {f"stdlib_recipes/{path.name}" for path in (ROOT / "stdlib_recipes").glob("*.recipe")}
+    recipes = {path.relative_to(ROOT).as_posix() for path in (ROOT / "stdlib_recipes").rglob("*.recipe")}
     return {"grammar/recipe.lark", *recipes}
 
 
@@ -91,6 +91,10 @@ def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path)
 def test_the_installed_command_checks_the_standard_recipe(name: str, installed: Path, tmp_path: Path) -> None:
     recipe = path_in(installed, "purelib") / "recipelang" / "_data" / "stdlib_recipes" / f"{name}.recipe"
     run(command_of(installed), "check", recipe, cwd=tmp_path)
+
+
+def test_the_installed_command_runs_the_tests_of_a_standard_recipe(installed: Path, tmp_path: Path) -> None:
+    assert "all passed" in run(command_of(installed), "test", "std.fusion", cwd=tmp_path)
 
 
 def test_the_installed_command_finds_the_standard_recipes_that_a_file_uses(installed: Path, tmp_path: Path) -> None:
