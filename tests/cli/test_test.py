@@ -123,6 +123,13 @@ def test_json_is_the_whole_output(run: Command) -> None:
     assert document["tests"][1]["unmet"][0]["values"] == {"calls": "2"}
 
 
+def test_json_has_the_errors_of_a_file_as_well(run: Command) -> None:
+    Path("broken.recipe").write_text('test "x" {}\n', encoding="utf-8")
+    done = run("test", "broken.recipe", "--format", "json")
+    assert (done.status, done.err) == (1, "")
+    assert {each["code"] for each in json.loads(done.out)["diagnostics"]} == {"E0801"}
+
+
 def test_junit_is_written_to_its_file(run: Command) -> None:
     done = run("test", team(GOOD, BAD), "--junit", "report.xml")
     assert done.status == 1

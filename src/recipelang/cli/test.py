@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recipelang.cli.compiling import colored, opened, print_json, show
+from recipelang.cli.compiling import colored, opened, print_json, show, to_json
 from recipelang.cli.exits import Exit, Stop
 from recipelang.compilation import Compilation, compile_text
+from recipelang.diagnostics import Diagnostic
 from recipelang.resources import standard_tests
 from recipelang.syntax import nodes
 
@@ -65,8 +66,9 @@ def _once(arguments: argparse.Namespace) -> tuple[Exit, list[Compilation]]:
 
     compilations = [*_compilations(arguments.files or ["."])]
     with_errors = [each for each in compilations if each.diagnostics and each.has_errors]
-    for compilation in compilations:
-        show(compilation.diagnostics)
+    said = [diagnostic for each in compilations for diagnostic in each.diagnostics]
+    if arguments.format == "text":
+        show(said)
     sound = [each for each in compilations if each not in with_errors and each.checked.tests]
     files = []
     for compilation in sound:
@@ -76,7 +78,7 @@ def _once(arguments: argparse.Namespace) -> tuple[Exit, list[Compilation]]:
     if not files and not with_errors:
         raise Stop(Exit.USAGE, _none_found(arguments, bool(sound)))
     reached = merged(found.coverage for found in files)
-    _report(arguments, files, reached)
+    _report(arguments, files, reached, said)
     low = arguments.min_coverage is not None and reached.percent < arguments.min_coverage
     if low:
         print(f"coverage is below {arguments.min_coverage:g}%", file=sys.stderr)
@@ -118,7 +120,9 @@ def _none_found(arguments: argparse.Namespace, any_tests: bool) -> str:
 # --------------------------------------------------------------- the report
 
 
-def _report(arguments: argparse.Namespace, files: Sequence[FileResults], reached: Coverage) -> None:
+def _report(
+    arguments: argparse.Namespace, files: Sequence[FileResults], reached: Coverage, said: Sequence[Diagnostic]
+) -> None:
     from recipelang.recipetests import reporting  # deferred: start-up cost
 
     if arguments.junit is not None:
@@ -127,7 +131,7 @@ def _report(arguments: argparse.Namespace, files: Sequence[FileResults], reached
         except OSError as error:
             raise Stop(Exit.INPUT_OUTPUT, f"{arguments.junit}: {error.strerror}") from error
     if arguments.format == "json":
-        print_json(reporting.as_json(files, reached))
+        print_json({"diagnostics": [to_json(each) for each in said], **reporting.as_json(files, reached)})
         return
     color = colored()
     for found in files:

@@ -171,6 +171,27 @@ def test_a_test_may_run_what_the_file_exposes() -> None:
     assert results_of(test, recipes=f'{TEAM}{lab}{far}expose "team/auto" = team(m = far)\n')[0].passed
 
 
+def test_a_boundary_holds_in_a_test_as_it_does_in_a_run() -> None:
+    boundary = 'boundary inside { when = contains(request.text, "Why"), allow = it.zone == near }\n'
+    test = block_of("expect failure == boundary and calls == 0")
+    assert results_of(test, recipes=TEAM + boundary)[0].passed
+
+
+def test_a_planned_team_is_played_like_any_other() -> None:
+    recipes = """
+        role planner(workers: model[1..2], most: int(1..2)) -> plan(workers, most) { prompt = "{{ workers }} {{ most }}" }
+        role worker(instruction: text) { prompt = "{{ instruction }}" }
+        recipe team(m: model) -> answer {
+          ask     plan = planner([m], 2, model = m)
+          perform work = worker(t.instruction, model = t.model) for t in plan
+          return last(work)
+        }
+    """
+    task = '{ name = "look", worker = "small", needs = [], instruction = "Look." }'
+    lines = (f"reply planner = {{ tasks = [{task}] }}", 'reply worker = "Seen."', 'expect result.text == "Seen."')
+    assert result_of(*lines, 'expect contains(prompt(worker), "Look.")', recipes=recipes).passed
+
+
 def test_tests_know_nothing_of_each_other() -> None:
     one = block_of('reply solver = "one"', GOOD_GRADE, 'expect result.text == "one"', name="one")
     other = block_of(SAID, 'reply solver = "never"', GOOD_GRADE, 'expect result.text == "Because."', name="other")
