@@ -15,6 +15,9 @@ from recipelang.semantics.checking import Checked, check
 from recipelang.semantics.modules import Gatherer, Program
 from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, Source, Span
 
+MOST_WAYS = 5
+"""Ways for a request to reach where it must not that a message tells."""
+
 
 @dataclass
 class Compilation:
@@ -150,7 +153,8 @@ class Compilation:
                     boundaries.LEAK.at(
                         checked.entry_places[name],
                         f"`{leak.model}` could see a request that the boundary `{leak.boundary}` keeps from it",
-                        label=f"by way of {leak.path}",
+                        label=f"by way of {leak.paths[0]}",
+                        notes=tuple(f"and by way of {path}" for path in leak.paths[1:MOST_WAYS]),
                         labels=(Label(checked.boundary_places[leak.boundary], "the promise"),),
                         help=f"put the call under a guard, `when not {leak.boundary} => ...`, or give it only models that are allowed",
                     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -41,10 +41,11 @@ def run(arguments: argparse.Namespace) -> Exit:
     if not plan.recipes and not plan.entries:
         raise Stop(Exit.USAGE, f"{arguments.file} declares no recipe")
     if arguments.format == "json":
-        print_json({"recipes": _as_json(plan.recipes), "entries": _as_json(plan.entries)})
+        proved = {name: list(plan.boundaries) for name in plan.entries}
+        print_json({"recipes": _as_json(plan.recipes), "entries": _as_json(plan.entries), "boundaries": proved})
         return Exit.FINE
-    for title, certificate, size in _certificates(plan, arguments.request):
-        _print(title, certificate, size)
+    for title, certificate, size, kept in _certificates(plan, arguments.request):
+        _print(title, certificate, size, kept)
     return Exit.FINE
 
 
@@ -52,23 +53,24 @@ def _as_json(bounded: Mapping[str, Recipe | Entry]) -> dict[str, object]:
     return {name: asdict(each.certificate) for name, each in bounded.items() if each.certificate is not None}
 
 
-def _certificates(plan: Plan, request: int | None) -> Iterator[tuple[str, Certificate, int]]:
-    """Those of the exposed names, then those of the recipes that none of them is."""
-    titled: list[tuple[str, str, Certificate | None]] = [
-        (f'"{entry.name}" = {entry.recipe}', entry.recipe, entry.certificate) for entry in plan.entries.values()
+def _certificates(plan: Plan, request: int | None) -> Iterator[tuple[str, Certificate, int, Sequence[str]]]:
+    """Those of the exposed names, then those of the recipes that none of them is; and the boundaries that are proved."""
+    proved = tuple(plan.boundaries)  # an entry that could break one has no plan
+    titled: list[tuple[str, str, Certificate | None, Sequence[str]]] = [
+        (f'"{entry.name}" = {entry.recipe}', entry.recipe, entry.certificate, proved) for entry in plan.entries.values()
     ]
     exposed = {entry.recipe for entry in plan.entries.values()}
     titled += [
-        (f"recipe {name}, for any arguments", name, recipe.certificate)
+        (f"recipe {name}, for any arguments", name, recipe.certificate, ())
         for name, recipe in plan.recipes.items()
         if name not in exposed
     ]
-    for title, name, certificate in titled:
+    for title, name, certificate, kept in titled:
         if certificate is not None:
-            yield title, certificate, plan.recipes[name].budget.request if request is None else request
+            yield title, certificate, plan.recipes[name].budget.request if request is None else request, kept
 
 
-def _print(title: str, certificate: Certificate, size: int) -> None:
+def _print(title: str, certificate: Certificate, size: int, proved: Sequence[str]) -> None:
     from rich.console import Console  # deferred: start-up cost
 
     console = Console(width=None if sys.stdout.isatty() else PRINTED, highlight=False)
@@ -77,6 +79,8 @@ def _print(title: str, certificate: Certificate, size: int) -> None:
     console.print(_table(certificate, size, narrow=console.width < NARROW))
     for line in _remarks(certificate):
         console.print(line, markup=False, soft_wrap=True)
+    if proved:
+        console.print(f"boundaries proved: {', '.join(proved)}", markup=False, soft_wrap=True)
     console.print()
 
 

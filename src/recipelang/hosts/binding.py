@@ -58,7 +58,21 @@ def bound_entry(plan: Plan, name: str, arguments: Mapping[str, Any], pool: Seque
     entry = Entry(recipe.name, recipe.name, tuple(filled), doc=recipe.doc)
     from recipelang.validation.bounds import Prover  # deferred: start-up cost
 
+    _keep_promises(plan, entry)
     return replace(entry, certificate=Prover(plan).exposed(entry))
+
+
+def _keep_promises(plan: Plan, entry: Entry) -> None:
+    """What is bound keeps the plan's promises about data, as what is exposed does."""
+    if not plan.boundaries:
+        return
+    from recipelang.validation.boundaries import leaks  # deferred: start-up cost
+
+    for leak in leaks(plan, entry):
+        raise ArgumentProblem(
+            f"with these models `{leak.model}` could see a request that the boundary `{leak.boundary}` keeps from it,"
+            f" by way of {leak.paths[0]}"
+        )
 
 
 def find(declared: Mapping[str, Any], name: str, kind: str, *, also: Iterable[str] = ()) -> Any:

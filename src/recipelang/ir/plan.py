@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from recipelang.ir.certificate import Certificate
 from recipelang.ir.expressions import Expression, FailExpression
-from recipelang.ir.limits import Amount, Count, Finite, Name, Positive
+from recipelang.ir.limits import Amount, Count, Factor, Finite, Name, Positive
 from recipelang.ir.sizing import DEFAULT_HOST_BYTES
 from recipelang.ir.tagging import ByKind
 from recipelang.ir.template import Template
@@ -55,6 +55,9 @@ class Model:
     rating: Finite | None = None
     zone: str | None = None
     logprobs: bool = True  # false: never ask it for log-probabilities
+    tokens_per_byte: Factor = 1.0  # the most that its tokenizer makes of a byte of UTF-8; byte-level ones never make more
+    image_tokens: Count | None = None  # the most that an image counts; none: unknown
+    reasoning_tokens: Count = 0  # the most that it may think besides `max_tokens`, where its provider counts that apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +132,16 @@ class Extern:
     timeout: Amount  # seconds, for one call
     cost: Amount = 0.0  # dollars, for one call
     max_bytes: Count = DEFAULT_HOST_BYTES
+    zone: str | None = None  # where what it is given goes; boundaries ask as they do of a model
     doc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """While `when` holds for a request, only models for which `allow` holds (over `it`) may see any of it."""
+    """While `when` holds for a request, only models and functions of the host for which `allow` holds may see any of it.
+
+    `allow` is over `it`, the model; a function counts as a model of its name and its zone, of which no more is known.
+    """
 
     name: Name
     when: Expression

@@ -25,6 +25,7 @@ from recipelang.ir.plan import (
     Let,
     Model,
     Perform,
+    Plan,
     RecipeCall,
     Repeat,
     Return,
@@ -109,6 +110,12 @@ def _bound(step: Step) -> frozenset[str]:
             return frozenset((step.name, step.variable or step.name))
         case _:
             return frozenset()
+
+
+def that_see_requests(plan: Plan) -> dict[str, Model]:
+    """All that a request may be shown to, by name, as boundaries see it: the models, and the functions of the host."""
+    functions = {name: Model(name, "", name, zone=extern.zone) for name, extern in plan.externs.items()}
+    return {**plan.models, **functions}
 
 
 def names_in(node: object) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recipelang.ir.plan import Model, Plan
+from recipelang.ir.reading import that_see_requests
 from recipelang.runtime.expressions import Environment, Evaluator, StepFailed, compile_expression
 from recipelang.runtime.values import Request
 
@@ -30,11 +31,11 @@ def prepare_boundaries(plan: Plan) -> tuple[PreparedBoundary, ...]:
 
 
 def withheld(boundaries: tuple[PreparedBoundary, ...], plan: Plan, request: Request) -> dict[str, str]:
-    """The models of the plan that may not see a request, each with the boundary that keeps it from them."""
+    """The models and functions of the plan that may not see a request, each with the boundary that keeps it from them."""
     found: dict[str, str] = {}
     for boundary in boundaries:
         if boundary.holds(request):
-            kept = (name for name, model in plan.models.items() if not boundary.allows(model, request))
+            kept = (name for name, seen in that_see_requests(plan).items() if not boundary.allows(seen, request))
             found |= dict.fromkeys(kept, boundary.name)
     return found
 

@@ -28,10 +28,11 @@ from recipelang.syntax import nodes
 
 def check_extern(node: nodes.Extern, declarer: Declarer) -> ir.Extern:
     """A function of the host: what it takes, what it gives, and what one call may use."""
-    known = ("timeout", "cost", "max_bytes")
+    known = ("timeout", "cost", "max_bytes", "zone")
     attributes = node.policy.attributes if node.policy is not None else ()
     given = read_attributes("an extern", attributes, known, declarer.report)
     _, parameters = declarer.parameters(node.parameters, "extern")
+    zone = given.word("zone")
     return ir.Extern(
         name=declarer.constants.module.qualified(node.name.text),
         parameters=tuple(parameters),
@@ -39,6 +40,7 @@ def check_extern(node: nodes.Extern, declarer: Declarer) -> ir.Extern:
         timeout=given.duration("timeout") or DEFAULT_HOST_TIMEOUT,
         cost=given.money("cost") or 0.0,
         max_bytes=given.integer("max_bytes", 1, 1_000_000) or DEFAULT_HOST_BYTES,
+        zone=None if zone is None else zone.text,
         doc=node.doc,
     )
 

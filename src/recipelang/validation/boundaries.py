@@ -1,10 +1,11 @@
-"""Proof of boundaries: that no call of an exposed recipe reaches a model that may not see the request."""
+"""Proof of boundaries: that no call of an exposed recipe shows the request to who may not see it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recipelang.ir.plan import Boundary, Entry, Plan
+from recipelang.ir.reading import that_see_requests
 from recipelang.validation.bounds import Prover, Visit
 from recipelang.validation.evaluating import Facts, truth_of
 from recipelang.validation.values import Models
@@ -12,17 +13,11 @@ from recipelang.validation.values import Models
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A way for a request to reach a model that a boundary keeps it from."""
+    """The ways for a request to reach a model, or a function of the host, that a boundary keeps it from."""
 
     boundary: str
     model: str
-    trail: tuple[str, ...]
-    role: str
-
-    @property
-    def path(self) -> str:
-        """`reply → answers → panelist on cloud_model`."""
-        return " → ".join((*self.trail, f"{self.role} on {self.model}"))
+    paths: tuple[str, ...]  # `reply → answers → panelist on cloud_model`
 
 
 def leaks(plan: Plan, entry: Entry) -> list[Leak]:
@@ -37,18 +32,24 @@ def leaks(plan: Plan, entry: Entry) -> list[Leak]:
 def _leaks(plan: Plan, entry: Entry, boundary: Boundary) -> list[Leak]:
     prover = Prover(plan, assumed=frozenset((boundary.name,)))
     prover.exposed(entry)
-    allowed = {name for name in plan.models if _allows(boundary, name, prover.facts)}
-    found = [
-        Leak(boundary.name, model, visit.trail, visit.role)
-        for visit in prover.visits
-        for model in sorted(_models(visit, plan) - allowed)
-    ]
-    return list({(leak.trail, leak.model): leak for leak in found}.values())
+    allowed = _allowed(boundary, plan, prover.facts)
+    ways: dict[str, dict[str, None]] = {}
+    for visit in prover.visits:
+        for name in sorted(_seeing(visit, plan) - allowed):
+            ways.setdefault(name, {})[_path(visit, name)] = None
+    return [Leak(boundary.name, name, tuple(paths)) for name, paths in ways.items()]
 
 
-def _models(visit: Visit, plan: Plan) -> set[str]:
+def _seeing(visit: Visit, plan: Plan) -> set[str]:
     return set(plan.models) if visit.models is None else set(visit.models)
 
 
-def _allows(boundary: Boundary, model: str, facts: Facts) -> bool:
-    return truth_of(boundary.allow, {"it": Models(frozenset((model,)))}, facts) is True
+def _path(visit: Visit, name: str) -> str:
+    return " → ".join((*visit.trail, name if visit.role is None else f"{visit.role} on {name}"))
+
+
+def _allowed(boundary: Boundary, plan: Plan, facts: Facts) -> set[str]:
+    """Those for whom `allow` holds, whatever the request is."""
+    seeing = that_see_requests(plan)
+    facts = replace(facts, plan=replace(plan, models=seeing))
+    return {n for n in seeing if truth_of(boundary.allow, {"it": Models(frozenset((n,)))}, facts) is True}

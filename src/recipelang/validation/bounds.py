@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import assert_never
 
 from recipelang.ir import plan as ir
-from recipelang.ir.certificate import Bound, Certificate, Linear, StepBound
+from recipelang.ir.certificate import Bound, Certificate, Linear, NestedBound, StepBound
 from recipelang.ir.expressions import FailExpression
 from recipelang.ir.reading import names_read
 from recipelang.ir.schema import plan_schema
@@ -72,10 +72,13 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A call that a recipe may make: the steps on the way to it, its role, and its models (none: any)."""
+    """A call that a recipe may make: the steps on the way to it, its role, and its models (none: any).
+
+    For a function of the host, `role` is none, and its name stands in the place of the models.
+    """
 
     trail: tuple[str, ...]
-    role: str
+    role: str | None
     models: frozenset[str] | None
 
 
@@ -99,6 +102,8 @@ class Prover:
         default_factory=dict
     )
     unpriced: set[str] = field(default_factory=set)
+    uncounted: set[str] = field(default_factory=set)
+    nested: dict[str, Bound] = field(default_factory=dict)
     assumed: frozenset[str] = frozenset()  # boundaries that hold for the request
     visits: list[Visit] = field(default_factory=list)
     trail: tuple[str, ...] = ()
@@ -118,10 +123,16 @@ class Prover:
         return self._fresh(entry.recipe, known)
 
     def _fresh(self, name: str, arguments: Mapping[str, Abstract]) -> Certificate:
-        self.unpriced = set()
+        self.unpriced, self.uncounted = set(), set()
+        self.nested.clear()
         self.proved.clear()
         certificate, _ = self.recipe(name, arguments)
-        return replace(certificate, unpriced=tuple(sorted(self.unpriced)))
+        return replace(
+            certificate,
+            unpriced=tuple(sorted(self.unpriced)),
+            uncounted=tuple(sorted(self.uncounted)),
+            nested=tuple(NestedBound(inside, bound) for inside, bound in sorted(self.nested.items())),
+        )
 
     def recipe(self, name: str, arguments: Mapping[str, Abstract]) -> tuple[Certificate, Abstract]:
         key = (name, tuple(sorted(arguments.items())))
@@ -289,6 +300,7 @@ class Prover:
         if step.when is not None and truth_of(step.when, known, self.facts) is False:
             return Use(Bound(), Nothing())
         extern, attempts = self.plan.externs[step.extern], 1 + step.retries
+        self.visits.append(Visit(self.trail, None, frozenset((step.extern,))))
         seconds = attempts * extern.timeout + step.retries * HOST_RETRY_DELAY
         how = f"`{extern.name}`" if attempts == 1 else f"{attempts} × `{extern.name}`"
         value = told(of_type(extern.returns, self.facts), extern.max_bytes)
@@ -321,7 +333,7 @@ class Prover:
         use = Use(Bound(), value)
         if repairs and isinstance(value, Answers):
             self.visits.append(Visit(self.trail, "repair", value.models))
-            conversation = Linear(CALL_TOKENS, 1)
+            conversation = Linear(CALL_TOKENS, 1, 1)
             use = self._exchange(conversation, value.max_tokens, Models(value.models), 0, repairs)
             use = replace(use, value=value, how=f"{repairs} {_plural(repairs, 'repair', 'repairs')}")
         if step.fallback is not None:
@@ -334,8 +346,15 @@ class Prover:
         given = {argument.name: evaluate(argument.value, known, self.facts) for argument in call.arguments}
         if isinstance(call, ir.RecipeCall):
             certificate, value = self.recipe(call.recipe, given)
+            self._remember(call.recipe, certificate.total)
             return Use(certificate.total, value, 0.0, f"`{call.recipe}`", certificate.steps)
         return self._role(call, given, known, repairs)
+
+    def _remember(self, name: str, bound: Bound) -> None:
+        """Keep what a run of a recipe with a budget of its own can use: a large request may not fit into that."""
+        budget = self.plan.recipes[name].budget
+        if budget.tokens is not None or budget.cost is not None:
+            self.nested[name] = _greatest(self.nested[name], bound) if name in self.nested else bound
 
     def _role(self, call: ir.RoleCall, given: dict[str, Abstract], known: Environment, repairs: bool) -> Use:
         role = self.plan.roles[call.role]
@@ -357,7 +376,9 @@ class Prover:
         return replace(use, value=self._answer(role, given, tokens, models), how=how)
 
     def _prompt(self, role: ir.Role, given: Mapping[str, Abstract]) -> Linear:
-        prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS, 1 if role.conversation or role.prompt is None else 0)
+        """Its bytes and what goes around them; the request's own, and its images, where the role sees it."""
+        request = Linear(0, 1, 1) if role.conversation or role.prompt is None else Linear()
+        prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS) + request
         for template in (role.system, role.prompt):
             prompt += _template_size(template or (), given, self.facts)
         if role.planning is not None:
@@ -390,30 +411,46 @@ class Prover:
         repair = prompt + Linear(BYTES_PER_TOKEN * tokens + REPAIR_BYTES + FENCE_BYTES + 2 * MESSAGE_TOKENS)
         count = first + repairs
         total = prompt.times(first) + repair.times(repairs)
+        asked = [self.plan.models[name] for name in self._named(models)]
+        prompts = [self._tokens(total, model) for model in asked]
+        completions = [count * (tokens + model.reasoning_tokens) for model in asked]
+        if not asked:
+            self.uncounted |= {"any model"} if total.per_image else set()
+            prompts, completions = [Linear(total.constant, total.per_byte)], [count * tokens]
         bound = Bound(
             calls=count,
-            prompt_tokens=total,
-            completion_tokens=count * tokens,
-            cost=self._cost(total, count * tokens, models),
+            prompt_tokens=reduce(Linear.join, prompts),
+            completion_tokens=max(completions),
+            cost=self._cost(asked, prompts, completions),
             seconds=DEFAULT_TIMEOUT if count else 0.0,
             parallel=1 if count else 0,
         )
         return Use(bound, Other())
 
-    def _cost(self, prompt: Linear, completion: int, models: Models) -> Linear | None:
+    def _named(self, models: Models) -> Iterable[str]:
+        """The models that may be meant; none of the plan's where it declares none."""
+        return self.plan.models if models.names is None else sorted(models.names)
+
+    def _tokens(self, prompt: Linear, model: ir.Model) -> Linear:
+        """A prompt in tokens of a model: in bytes, what goes around them among these, and images, until here."""
+        if prompt.per_image and model.image_tokens is None:
+            self.uncounted.add(model.name)
+        in_bytes = Linear(prompt.constant, prompt.per_byte).times(model.tokens_per_byte)
+        return replace(in_bytes, per_image=prompt.per_image * (model.image_tokens or 0))
+
+    def _cost(self, models: Sequence[ir.Model], prompts: Sequence[Linear], completions: Sequence[int]) -> Linear | None:
         """Dollars with the dearest of the models; none where a price is unknown."""
-        names = self.plan.models.keys() if models.names is None else models.names
-        if not names:
+        if not models:
             self.unpriced.add("any model")
             return None
         worst: Linear | None = Linear()
-        for name in names:
-            price = self.plan.models[name].price
-            if price is None:
-                self.unpriced.add(name)
+        for model, prompt, completion in zip(models, prompts, completions, strict=True):
+            if model.price is None:
+                self.unpriced.add(model.name)
                 worst = None
             elif worst is not None:
-                worst = worst.join(prompt.times(price.input / 1e6) + Linear(completion * price.output / 1e6))
+                cost = prompt.times(model.price.input / 1e6) + Linear(completion * model.price.output / 1e6)
+                worst = worst.join(cost)
         return worst
 
 

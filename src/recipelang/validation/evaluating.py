@@ -288,7 +288,7 @@ def _index(target: Abstract, index: Abstract) -> Abstract:
     match target, index:
         case Items(exact=exact), Number(low, high) if exact is not None and low == high and 0 <= low < len(exact):
             return exact[int(low)]
-        case Items(least, _, item), Number(low, high) if 0 <= low and high < least:
+        case Items(least, _, item), Number(low, high) if low >= 0 and high < least:
             return item
         case Items(item=item), _:
             return perhaps(item)
@@ -342,6 +342,8 @@ def _apply(expression: ir.ApplyExpression, known: Environment, facts: Facts) -> 
     subject = given.get("xs", given.get("models"))
     xs = evaluate(subject, known, facts) if subject is not None else None
     match expression.function, xs:
+        case "first" | "last", Items(exact=exact) if exact:
+            return exact[0 if expression.function == "first" else -1]
         case "first" | "last" | "best" | "worst" | "majority" | "weighted_vote" | "cheapest" | "strongest", Items(
             item=item
         ):

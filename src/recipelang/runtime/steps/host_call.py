@@ -41,6 +41,10 @@ class CallingHost:
         now = execution.timer()
         if now >= deadline:
             raise RunFailure(RunFailureKind.DEADLINE, f"`{name}` was not called: the time was up", step=path)
+        boundary = execution.withheld.get(name)
+        if boundary is not None:
+            why = f"`{name}` was not called: the boundary `{boundary}` keeps the request from it"
+            raise RunFailure(RunFailureKind.BOUNDARY, why, step=path)
         try:
             frame.account.charge(self.extern.cost)
         except Refused as refused:
