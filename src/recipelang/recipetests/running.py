@@ -50,7 +50,9 @@ def run_test(checked: Checked, test: RecipeTest) -> TestResult:
     watched = Watched(plan, plan.entries[test.name], ended.trace)
     values = _values(test, watched, ended)
     problems = tuple(_problems(test, script, ended))
-    unmet = () if script.missing else tuple(_unmet(test, watched, ended, values))
+    # expectations may name what the run does not need
+    named = replace(plan, models={**checked.models, **test.models}, contracts=checked.contracts)
+    unmet = () if script.missing else tuple(_unmet(test, named, watched, ended, values))
     return TestResult(test, problems, unmet, watched, ended.spend, ended.failure, time.perf_counter() - began)
 
 
@@ -157,12 +159,12 @@ def _reads_failure(expectation: Expectation) -> bool:
     return "failure" in free_variables(expectation.condition)
 
 
-def _unmet(test: RecipeTest, watched: Watched, ended: Ended, values: Environment) -> Iterator[Unmet]:
+def _unmet(test: RecipeTest, plan: Plan, watched: Watched, ended: Ended, values: Environment) -> Iterator[Unmet]:
     unforeseen = ended.failure is not None and not any(_reads_failure(one) for one in test.expectations)
     for expectation in test.expectations:
         lost = ended.failure is not None and "result" in free_variables(expectation.condition)
         try:
-            if compile_expression(expectation.condition, watched.plan)(values) is True or (lost and unforeseen):
+            if compile_expression(expectation.condition, plan)(values) is True or (lost and unforeseen):
                 continue  # that there is no result has been told already
         except StepFailed as problem:
             yield Unmet(expectation.span, (), _no_value(expectation, values, str(problem)))
@@ -170,7 +172,7 @@ def _unmet(test: RecipeTest, watched: Watched, ended: Ended, values: Environment
         if lost:
             yield Unmet(expectation.span, (), _no_value(expectation, values, ""))
             continue
-        found = [(seen, compile_expression(seen.expression, watched.plan)(values)) for seen in expectation.seen]
+        found = [(seen, compile_expression(seen.expression, plan)(values)) for seen in expectation.seen]
         yield Unmet(
             expectation.span, tuple(_shown(test, watched, *one) for one in found), "", _differing(expectation, found)
         )

@@ -192,6 +192,13 @@ def test_a_planned_team_is_played_like_any_other() -> None:
     assert result_of(*lines, 'expect contains(prompt(worker), "Look.")', recipes=recipes).passed
 
 
+def test_an_expectation_may_name_what_the_run_does_not_need() -> None:
+    letter = 'contract letter { extract = r"ANSWER: ([A-J])" }\n'
+    test = block_of(SAID, GOOD_GRADE, "expect not matches(result, letter) and result.model != other")
+    test = test.replace("  model small {}", "  model small {}\n  model other {}")
+    assert results_of(test, recipes=TEAM + letter)[0].passed
+
+
 def test_tests_know_nothing_of_each_other() -> None:
     one = block_of('reply solver = "one"', GOOD_GRADE, 'expect result.text == "one"', name="one")
     other = block_of(SAID, 'reply solver = "never"', GOOD_GRADE, 'expect result.text == "Because."', name="other")
