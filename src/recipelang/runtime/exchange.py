@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -186,7 +187,7 @@ class Exchange:
 
     def _replied(self, reservation: Reservation, reply: Reply, latency: float) -> None:
         usage = _told(reply.usage) or reservation.at_most()
-        cost = self.frame.account.settle(reservation, usage)
+        cost = self.frame.account.settle(reservation, usage, billed=_billed(reply.cost))
         recorder = self.frame.execution.recorder
         content = {"text": reply.text} if recorder.content else {}
         recorder.record(
@@ -295,4 +296,9 @@ def _figures(usage: Usage, cost: float | None) -> dict[str, Json]:
 
 def _told(usage: Usage | None) -> Usage | None:
     """What a provider said a call used, unless that can't be: a negative number would pay into the budget."""
+def _billed(cost: float | None) -> float | None:
+    """What a backend says was billed, unless that can't be."""
+    return cost if cost is not None and 0 <= cost < math.inf else None
+
+
     return usage if usage is not None and usage.prompt_tokens >= 0 and usage.completion_tokens >= 0 else None

@@ -195,10 +195,16 @@ class Account:
         self.totals.sent += 1
         return Reservation(self.totals.sent, price, prompt_tokens, completion_tokens, cost)
 
-    def settle(self, reservation: Reservation, usage: Usage, wasted: bool = False) -> float | None:
-        """Book what a call used instead of what it might have used; gives its cost in dollars, none without a price."""
-        price = reservation.price
-        cost = None if price is None else cost_of(price, usage.prompt_tokens, usage.completion_tokens)
+    def settle(
+        self, reservation: Reservation, usage: Usage, wasted: bool = False, billed: float | None = None
+    ) -> float | None:
+        """Book what a call used instead of what it might have used; gives its cost in dollars, none without a price.
+
+        `billed` is what it is known to have cost, which goes before tokens times price.
+        """
+        price, cost = reservation.price, billed
+        if cost is None and price is not None:
+            cost = cost_of(price, usage.prompt_tokens, usage.completion_tokens)
         more_tokens = usage.total - reservation.prompt_tokens - reservation.completion_tokens
         more_cost = (cost or 0.0) - reservation.cost
         for account in self.lineage:

@@ -40,6 +40,7 @@ class Reply:
     usage: Usage | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
     tool_calls: tuple[Mapping[str, Json], ...] = ()
+    cost: float | None = None  # dollars, where it is known what was billed; none: tokens times the model's price
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,14 @@ class BackendError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+class NotRecorded(Exception):
+    """A call for which a recording has no answer. It ends the run: no fallback may stand in for what nobody ever said."""
+
+    def __repr__(self) -> str:
+        """The first line, as a trace tells it; the rest is the difference to what was recorded."""
+        return str(self).partition("\n")[0]
 
 
 class Backend(Protocol):

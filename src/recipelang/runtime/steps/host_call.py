@@ -12,6 +12,7 @@ from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame, evaluate
 from recipelang.runtime.ledger import Refused
+from recipelang.runtime.ports import NotRecorded
 from recipelang.runtime.results import held_to
 from recipelang.runtime.steps.prepared import PreparedStep, compile_optional, names_in, prepare_fallback
 from recipelang.runtime.values import Value, to_json
@@ -59,6 +60,8 @@ class CallingHost:
     async def _called(self, frame: Frame, path: str, given: dict[str, object]) -> Value:
         try:
             result = await frame.execution.functions[self.extern.name](**given)
+        except NotRecorded:
+            raise
         except Exception as error:
             raise self._failure(frame, path, f"{type(error).__name__}: {error}") from error
         found = held_to(result, self.extern.returns, self.extern.max_bytes)
