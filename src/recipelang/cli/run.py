@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import anyio
 from rich.console import Console
@@ -36,6 +36,7 @@ from recipelang.resources import standard_recipe, standard_recipe_names
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
+from recipelang.runtime.ports import NotRecorded
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Answer, Json, Request, encodable
 from recipelang.source import FileLoader, LoadProblem
@@ -61,21 +62,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Exit:
+    cassette = parser.add_mutually_exclusive_group()
+    cassette.add_argument("--record", metavar="FILE", help="take down all traffic with models in a cassette")
+    cassette.add_argument("--replay", metavar="FILE", help="answer every call from a cassette: no network, no keys")
     console = error_console()
     plan, is_default = _plan(arguments.recipe, arguments.uses)
-    _needs_no_host(plan)
+    replay = _replay(arguments.replay)
+    if replay is None:
+        _needs_no_host(plan)
     name = _name(plan, arguments.recipe, arguments.name)
     store = ModelStore()
     engine = Engine(plan)
     try:
-        pool = _default_pool(plan, name, store) if is_default else list(plan.models)
+        pool = _pool(plan, name, store, replay) if is_default else list(plan.models)
         entry = engine.entry(name, _given(plan, name, arguments.set), pool)
     except ArgumentProblem as problem:
         raise Stop(Exit.USAGE, f"{problem}; `--set name=value` sets an argument") from problem
     request = _request(_messages(arguments.messages, arguments.question))
     trace = _opened(arguments.trace)
-    _fetch(local_models_in(plan, models_of(plan, entry)), store, console)
-    running = _Run(plan, entry, request, arguments.seed, arguments.content, store, console)
+    if replay is None:
+        _fetch(local_models_in(plan, models_of(plan, entry)), store, console)
+    running = _Run(plan, entry, request, arguments, store, console)
     return _report(running, trace, arguments.format, is_default)
 
 
@@ -88,6 +95,18 @@ def _needs_no_host(plan: Plan) -> None:
 
 def _runnable() -> list[str]:
     return [name for name in standard_recipe_names() if f"std.{name}" != LOCAL]
+
+
+def _replay(path: str | None) -> Recorded | None:
+    """The cassette that answers; read now, before anything else is done."""
+    if path is None:
+        return None
+    from recipelang.backends.cassettes import CassetteProblem, read_cassette  # deferred: most runs have no cassette
+
+    try:
+        return read_cassette(path)
+    except CassetteProblem as problem:
+        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
 
 
 def _fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> None:
@@ -173,6 +192,15 @@ def _default_pool(plan: Plan, name: str, store: ModelStore) -> list[str]:
     return [
         model.name
         for model in plan.models.values()
+def _pool(plan: Plan, name: str, store: ModelStore, replay: Recorded | None) -> list[str]:
+    """With nothing configured: what is to be had on this machine, or what the recording had on its own."""
+    if replay is None or not replay.runs:
+        return _default_pool(plan, name, store)
+    given = replay.runs[0].arguments.values()
+    taken = {model for value in given for model in (value if isinstance(value, list) else [value])}
+    return [model for model in plan.models if model in taken]
+
+
         if several or LOCAL_MODELS[model.id].weak or store.has(LOCAL_MODELS[model.id])
     ]
 
@@ -233,8 +261,7 @@ class _Run:
         plan: Plan,
         entry: Entry,
         request: Request,
-        seed: int,
-        content: bool,
+        arguments: argparse.Namespace,
         store: ModelStore,
         console: Console,
     ) -> None:
@@ -243,9 +270,7 @@ class _Run:
         self.console = console
         self.called = short_names(plan)
         self.progress = Progress(console, plan)
-        self.seed = seed
-        self._request = request
-        self._content = content
+        self.seed: int = arguments.seed
         self.store = store
 
     async def __call__(self) -> RunResult:
@@ -255,6 +280,10 @@ class _Run:
             engine = await stack.enter_async_context(Engine(self.plan, endpoints=models, environment=os.environ))
             with progress.shown():
                 return await engine.answer(
+        self.replay: str | None = arguments.replay
+        self._record: str | None = arguments.record
+        self._request = request
+        self._content: bool = arguments.content
                     self.entry, self._request, seed=self.seed, journal=progress, content=self._content
                 )
 
@@ -264,7 +293,21 @@ class _Run:
 
 def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) -> Exit:
     try:
-        result = anyio.run(running)
+        result = running.until_it_ends()
+    async def _engine(self, stack: AsyncExitStack) -> Engine:
+        if self.replay is not None:
+            return Engine(self.plan, replay=self.replay)
+        models = await stack.enter_async_context(local_models(self.store, self.progress.starting))
+        return Engine(self.plan, endpoints=models, environment=os.environ, record=self._record)
+
+    def until_it_ends(self) -> RunResult:
+        """Run on an event loop of its own; a replay on one where waiting takes no time, so that it ends at once."""
+        if self.replay is None:
+            return anyio.run(self)
+        from recipelang.recipetests.virtual_time import VirtualTimeLoop  # deferred: only a replay needs it
+
+        return anyio.run(self, backend_options={"loop_factory": VirtualTimeLoop})
+
     except RunFailure as failure:
         return _failed(failure, trace, format, running.console)
     except BackendProblem as problem:
@@ -276,6 +319,9 @@ def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) 
         print_json(_as_json(result))
     else:
         text = encodable(result.text)
+    except NotRecorded as missing:
+        _write(trace, running.trace_so_far())
+        raise Stop(Exit.NO_ANSWER, str(missing)) from missing
         print(without_controls(text) if sys.stdout.isatty() else text)
     _tell_how(result, running, is_default)
     _write(trace, result.trace)

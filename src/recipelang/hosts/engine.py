@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
@@ -20,6 +21,7 @@ from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal
 from recipelang.runtime.values import Request
 
 if TYPE_CHECKING:
+    from recipelang.backends.cassettes import Cassette
     from recipelang.backends.transport import HttpClient
 
 
@@ -31,6 +33,8 @@ class EngineOptions(TypedDict, total=False):
     endpoints: Endpoints | None
     functions: Mapping[str, HostFunction] | None
     environment: Mapping[str, str] | None
+    record: str | os.PathLike[str] | None
+    replay: str | os.PathLike[str] | None
 
 
 class RunOptions(TypedDict, total=False):
@@ -54,12 +58,16 @@ class Engine:
     ...         result = await engine.run("confidence", messages=[{"role": "user", "content": "What is 6 x 7?"}])
     ...         print(result.text, result.spend.tokens)
 
-    `recipes` are paths of files and names of standard recipes, which are used together, or one `Plan`. `client` is an
+    `recipes` are paths of files and names of standard recipes, which are used together, or one sealed plan or bundle, or one
+    `Plan`. `client` is an
     `httpx2.AsyncClient` or `httpx.AsyncClient` of the host's own, which stays open. `backends` stand in for those that
     the plan declares. `endpoints` starts the models of this machine; by default those of `recipelang models`, which are
     fetched when the engine is opened. `functions` are those that the recipes `call`, by name. `environment` is where secrets are read, by default that of the process.
+    `record` is a file that takes down all traffic; `replay` is such a file, which then answers every call, so that no
+    backend is opened and no secret read.
 
-    Raises `CompileError` where a recipe has errors, and `BackendProblem` on opening where a secret is not set.
+    Raises `CompileError` where a recipe has errors, and on opening `BackendProblem` where a secret is not set and
+    `CassetteProblem` where there is nothing to replay.
     """
 
     def __init__(
@@ -70,13 +78,20 @@ class Engine:
         endpoints: Endpoints | None = None,
         functions: Mapping[str, HostFunction] | None = None,
         environment: Mapping[str, str] | None = None,
+        record: str | os.PathLike[str] | None = None,
+        replay: str | os.PathLike[str] | None = None,
     ) -> None:
+        if record is not None and replay is not None:
+            raise TypeError("an engine records or replays; it can't do both at once")
         self.plan = recipes_in(*recipes)
         self._client = client
         self._given = backends
         self._endpoints = endpoints
         self._functions = functions
         self._environment = os.environ if environment is None else environment
+        self._record = record
+        self._replay = replay
+        self._cassette: Cassette | None = None
         self._stack = AsyncExitStack()
         self._interpreter: Interpreter | None = None
 
@@ -84,8 +99,8 @@ class Engine:
         if self._interpreter is not None:
             raise RuntimeError("the engine is open already")
         async with AsyncExitStack() as stack:
-            backends = await self._opened(stack)
-            self._interpreter = Interpreter(self.plan, backends, functions=self._called())
+            backends, functions = await self._world(stack)
+            self._interpreter = Interpreter(self.plan, backends, functions=functions)
             self._stack = stack.pop_all()
         return self
 
@@ -171,9 +186,22 @@ class Engine:
         """
         if self._interpreter is None:
             raise RuntimeError("the engine is not open: use it in an `async with` block")
-        return await self._interpreter.run(
-            entry, request, seed=seed, journal=journal, content=content, listener=listener, most=most, time=time
+        run = partial(
+            self._interpreter.run,
+            entry,
+            request,
+            seed=seed,
+            journal=journal,
+            content=content,
+            listener=listener,
+            most=most,
+            time=time,
         )
+        if self._cassette is None:
+            return await run()
+        from recipelang.hosts.recorded import recorded_run  # deferred: only who records needs it
+
+        return await recorded_run(self._cassette, self.plan, entry, request, seed, run)
 
     def entry(
         self, recipe: str, arguments: Mapping[str, Any] | None = None, pool: Sequence[str] | None = None
@@ -184,6 +212,24 @@ class Engine:
                 raise ArgumentProblem(f"`{recipe}` is exposed with its arguments, and takes no others")
             return self.plan.entries[recipe]
         return bound_entry(self.plan, recipe, arguments or {}, list(self.plan.models) if pool is None else pool)
+
+    async def _world(self, stack: AsyncExitStack) -> tuple[Mapping[str, Backend], Mapping[str, HostFunction]]:
+        """What the plan reaches: the backends and the functions of the host, with a cassette before them where there is one."""
+        if self._replay is None and self._record is None:
+            return await self._opened(stack), self._called()
+        from recipelang.backends.cassettes import Cassette, Replay  # deferred: most engines have no cassette
+        from recipelang.hosts.recorded import recorded_world, replayed_world  # deferred: as above
+
+        if self._replay is not None:
+            return replayed_world(self.plan, Replay.of(self._replay))
+        assert self._record is not None
+        world = await self._opened(stack), self._called()
+        self._cassette = stack.enter_context(Cassette.opened(self._record, self._secrets()))
+        return recorded_world(world, self._cassette)
+
+    def _secrets(self) -> list[str]:
+        keys = [backend.key.variable for backend in self.plan.backends.values() if backend.key is not None]
+        return [self._environment[variable] for variable in keys if self._environment.get(variable)]
 
     def _called(self) -> dict[str, HostFunction]:
         """The functions that the plan calls, given by its names for them or without that of their module."""

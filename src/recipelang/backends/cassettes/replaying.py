@@ -1,0 +1,139 @@
+"""Replays a cassette: each call gets what the same call got, after the time that it took, and no call anything else."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+import anyio
+
+from recipelang.backends.cassettes.differing import difference
+from recipelang.backends.cassettes.document import (
+    Gave,
+    Raised,
+    Recorded,
+    RecordedCall,
+    asked_of,
+    asked_of_function,
+    key_of,
+    read_cassette,
+)
+from recipelang.runtime.ports import Backend, BackendError, Delta, HostFunction, ModelCall, NotRecorded, Reply
+from recipelang.runtime.values import Json
+
+
+class Replay:
+    """A cassette that is being replayed. Equal calls are answered in the order in which they were made.
+
+    A call waits as long as it did, so that what came first comes first again: on a clock that jumps, in no time. While
+    any calls are under way, each ends at its recorded distance from the others, whatever else took time in between.
+    """
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.recorded = recorded
+        self._left: dict[str, deque[RecordedCall]] = {}
+        for call in recorded.calls:
+            self._left.setdefault(key_of(call.asked), deque()).append(call)
+        self._under_way = 0
+        self._began = 0.0  # when the recording began, on the clock of the replay
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Replay:
+        """Raises `CassetteProblem` and `OSError`."""
+        return cls(read_cassette(path))
+
+    @property
+    def left(self) -> list[RecordedCall]:
+        """The calls that nobody has made again."""
+        return sorted((call for calls in self._left.values() for call in calls), key=lambda call: call.number)
+
+    def take(self, asked: Mapping[str, Json]) -> RecordedCall:
+        """The recording of a call; raises `NotRecorded` with the difference to the nearest one."""
+        calls = self._left.get(key_of(asked))
+        if not calls:
+            raise NotRecorded(difference(asked, self.recorded))
+        return calls.popleft()
+
+    @contextmanager
+    def playing(self, call: RecordedCall) -> Iterator[float]:
+        """While a call is under way; gives the moment at which it began, on the clock of the replay."""
+        if self._under_way == 0:
+            self._began = anyio.current_time() - call.at
+        self._under_way += 1
+        try:
+            yield self._began + call.at
+        finally:
+            self._under_way -= 1
+
+
+async def _until(moment: float) -> None:
+    await anyio.sleep(max(0.0, moment - anyio.current_time()))
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayingBackend:
+    """Answers from a replay; opens nothing, and reaches nobody."""
+
+    replay: Replay
+
+    async def complete(self, call: ModelCall) -> Reply:
+        recorded = self.replay.take(asked_of(call))
+        with self.replay.playing(recorded) as began:
+            return await _replied(recorded, began)
+
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
+        recorded = self.replay.take(asked_of(call))
+        with self.replay.playing(recorded) as began:
+            for after, text in recorded.pieces:
+                await _until(began + after)
+                yield Delta(text)
+            reply = await _replied(recorded, began)
+            if not recorded.pieces and reply.text:  # it was recorded as a whole
+                yield Delta(reply.text)
+            yield Delta(reply=reply)
+
+
+async def _replied(recorded: RecordedCall, began: float) -> Reply:
+    match recorded.outcome:
+        case Reply() as reply:
+            await _until(began + recorded.seconds)
+            return reply
+        case BackendError() as error:
+            await _until(began + recorded.seconds)
+            raise replace(error)
+        case _:
+            return await _given_up()
+
+
+async def _given_up() -> NoReturn:
+    """It was given up, and will be again."""
+    await anyio.sleep_forever()
+    raise AssertionError("there is nothing after for ever")
+
+
+def replaying(cassette: Replay | str | os.PathLike[str]) -> Backend:
+    """A backend that answers from a cassette; it may stand for all backends of a plan."""
+    return ReplayingBackend(cassette if isinstance(cassette, Replay) else Replay.of(cassette))
+
+
+def replaying_function(name: str, replay: Replay) -> HostFunction:
+    """A function of the host that does again what was recorded of it; `name` is the plan's for it."""
+
+    async def replayed(**arguments: Json) -> Json:
+        recorded = replay.take(asked_of_function(name, arguments))
+        with replay.playing(recorded) as began:
+            match recorded.outcome:
+                case Gave(value):
+                    await _until(began + recorded.seconds)
+                    return value
+                case Raised(error, message):
+                    await _until(began + recorded.seconds)
+                    raise type(error, (Exception,), {})(message)
+                case _:
+                    return await _given_up()
+
+    return replayed

@@ -1,0 +1,99 @@
+"""What a cassette says of a run: which recipe was run on what, and how it ended; and the backends on either side of one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from recipelang.backends.cassettes.recording import Cassette, recording, recording_function
+from recipelang.backends.cassettes.replaying import Replay, replaying, replaying_function
+from recipelang.ir.expressions import (
+    Constant,
+    ContractReference,
+    Expression,
+    ListExpression,
+    ModelReference,
+    RecordExpression,
+)
+from recipelang.ir.plan import Entry, Plan
+from recipelang.runtime.failures import RunFailure
+from recipelang.runtime.interpreter import RunResult
+from recipelang.runtime.ports import Backend, HostFunction
+from recipelang.runtime.trace import messages_as_json
+from recipelang.runtime.values import Json, Request
+
+World = tuple[dict[str, Backend], dict[str, HostFunction]]
+"""The backends and the functions that a plan reaches."""
+
+
+def recorded_world(world: World, cassette: Cassette) -> World:
+    """The same, with all traffic written down."""
+    backends, functions = world
+    return (
+        {name: recording(backend, cassette) for name, backend in backends.items()},
+        {name: recording_function(name, function, cassette) for name, function in functions.items()},
+    )
+
+
+def replayed_world(plan: Plan, replay: Replay) -> World:
+    """A world that is all in a cassette."""
+    return (
+        dict.fromkeys(plan.backends, replaying(replay)),
+        {name: replaying_function(name, replay) for name in plan.externs},
+    )
+
+
+async def recorded_run(
+    cassette: Cassette, plan: Plan, entry: Entry, request: Request, seed: int, run: Callable[[], Awaitable[RunResult]]
+) -> RunResult:
+    """A run whose beginning and end are written down."""
+    exposed = {"exposed": entry.name} if plan.entries.get(entry.name) is entry else {}
+    number = cassette.run_began(
+        recipe=entry.recipe, **exposed, arguments=_arguments(plan, entry), request=_request(request), seed=seed
+    )
+    try:
+        result = await run()
+    except RunFailure as failure:
+        spend = {} if failure.spend is None else {"spend": failure.spend.as_json()}
+        cassette.run_ended(number, status="failed", failure=failure.kind.value, why=str(failure), **spend)
+        raise
+    cassette.run_ended(number, status="ok", text=result.text, spend=result.spend.as_json())
+    return result
+
+
+def _arguments(plan: Plan, entry: Entry) -> dict[str, Json]:
+    """The arguments that are not the recipe's own defaults, as plain data; models and contracts by their names."""
+    defaults = {parameter.name: parameter.default for parameter in plan.recipes[entry.recipe].parameters}
+    return {a.name: _plain(a.value) for a in entry.arguments if a.value != defaults.get(a.name)}
+
+
+def _plain(expression: Expression) -> Json:
+    match expression:
+        case Constant(value):
+            return value
+        case ModelReference(name) | ContractReference(name):
+            return name
+        case ListExpression(items):
+            return [_plain(item) for item in items]
+        case RecordExpression(fields):
+            return {field.name: _plain(field.value) for field in fields}
+        case _:
+            raise AssertionError(f"{type(expression).__name__} is no constant argument")  # the binder makes none
+
+
+def _request(request: Request) -> dict[str, Json]:
+    """What was asked; what is not said was not asked for."""
+    wishes = request.wishes
+    told: Mapping[str, Json] = {
+        "messages": messages_as_json(request.messages),
+        "tools": list(request.tools),
+        "tool_options": dict(request.tool_options),
+        "max_latency": request.max_latency,
+        "metadata": dict(request.metadata),
+        "schema": request.format.schema,
+        "format": None if request.format.name == "request.format" else request.format.name,
+        "temperature": wishes.temperature,
+        "max_tokens": wishes.max_tokens,
+        "logprobs": wishes.logprobs or None,
+        "others": dict(wishes.others),
+    }
+    return {name: value for name, value in told.items() if value not in (None, [], {})}
