@@ -41,6 +41,9 @@ from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Answer, Json, Request, encodable
 from recipelang.source import FileLoader, LoadProblem
 
+if TYPE_CHECKING:
+    from recipelang.backends.cassettes import Recorded
+
 LOCAL = "std.local_models"
 
 
@@ -58,13 +61,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same orders and seeds (default 0)")
     parser.add_argument("--trace", metavar="FILE", help="write all that happened, as JSON; of a broken-off run as well")
     parser.add_argument("--content", action="store_true", help="what was said goes into the trace as well")
+    cassette = parser.add_mutually_exclusive_group()
+    cassette.add_argument("--record", metavar="FILE", help="take down all traffic with models in a cassette")
+    cassette.add_argument("--replay", metavar="FILE", help="answer every call from a cassette: no network, no keys")
     add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
-    cassette = parser.add_mutually_exclusive_group()
-    cassette.add_argument("--record", metavar="FILE", help="take down all traffic with models in a cassette")
-    cassette.add_argument("--replay", metavar="FILE", help="answer every call from a cassette: no network, no keys")
     console = error_console()
     plan, is_default = _plan(arguments.recipe, arguments.uses)
     replay = _replay(arguments.replay)
@@ -93,10 +96,6 @@ def _needs_no_host(plan: Plan) -> None:
         raise Stop(Exit.USAGE, f"it calls functions of the host, {named}: only a program that gives them can run it")
 
 
-def _runnable() -> list[str]:
-    return [name for name in standard_recipe_names() if f"std.{name}" != LOCAL]
-
-
 def _replay(path: str | None) -> Recorded | None:
     """The cassette that answers; read now, before anything else is done."""
     if path is None:
@@ -107,6 +106,10 @@ def _replay(path: str | None) -> Recorded | None:
         return read_cassette(path)
     except CassetteProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+
+
+def _runnable() -> list[str]:
+    return [name for name in standard_recipe_names() if f"std.{name}" != LOCAL]
 
 
 def _fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> None:
@@ -184,14 +187,6 @@ def _name(plan: Plan, path: str, wanted: str | None) -> str:
     raise Stop(Exit.USAGE, f"{path} has several recipes; `--recipe` takes one of {', '.join(names)}")
 
 
-def _default_pool(plan: Plan, name: str, store: ModelStore) -> list[str]:
-    """With nothing configured: the small model, and the stronger one where it is here or the recipe can't do without."""
-    recipe = find(plan.recipes, name, "recipe")
-    several = any(isinstance(p.type, ListType) and p.type.low > 1 and p.default is None for p in recipe.parameters)
-    several = several or sum(isinstance(p.type, (ListType, ModelType)) for p in recipe.parameters) > 1
-    return [
-        model.name
-        for model in plan.models.values()
 def _pool(plan: Plan, name: str, store: ModelStore, replay: Recorded | None) -> list[str]:
     """With nothing configured: what is to be had on this machine, or what the recording had on its own."""
     if replay is None or not replay.runs:
@@ -201,6 +196,14 @@ def _pool(plan: Plan, name: str, store: ModelStore, replay: Recorded | None) -> 
     return [model for model in plan.models if model in taken]
 
 
+def _default_pool(plan: Plan, name: str, store: ModelStore) -> list[str]:
+    """With nothing configured: the small model, and the stronger one where it is here or the recipe can't do without."""
+    recipe = find(plan.recipes, name, "recipe")
+    several = any(isinstance(p.type, ListType) and p.type.low > 1 and p.default is None for p in recipe.parameters)
+    several = several or sum(isinstance(p.type, (ListType, ModelType)) for p in recipe.parameters) > 1
+    return [
+        model.name
+        for model in plan.models.values()
         if several or LOCAL_MODELS[model.id].weak or store.has(LOCAL_MODELS[model.id])
     ]
 
@@ -272,28 +275,20 @@ class _Run:
         self.progress = Progress(console, plan)
         self.seed: int = arguments.seed
         self.store = store
-
-    async def __call__(self) -> RunResult:
-        progress = self.progress
-        async with AsyncExitStack() as stack:
-            models = await stack.enter_async_context(local_models(self.store, progress.starting))
-            engine = await stack.enter_async_context(Engine(self.plan, endpoints=models, environment=os.environ))
-            with progress.shown():
-                return await engine.answer(
         self.replay: str | None = arguments.replay
         self._record: str | None = arguments.record
         self._request = request
         self._content: bool = arguments.content
+
+    async def __call__(self) -> RunResult:
+        progress = self.progress
+        async with AsyncExitStack() as stack:
+            engine = await stack.enter_async_context(await self._engine(stack))
+            with progress.shown():
+                return await engine.answer(
                     self.entry, self._request, seed=self.seed, journal=progress, content=self._content
                 )
 
-    def trace_so_far(self) -> Trace:
-        return Trace(self.entry.name, self.seed, tuple(self.progress.events))
-
-
-def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) -> Exit:
-    try:
-        result = running.until_it_ends()
     async def _engine(self, stack: AsyncExitStack) -> Engine:
         if self.replay is not None:
             return Engine(self.plan, replay=self.replay)
@@ -308,10 +303,20 @@ def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) 
 
         return anyio.run(self, backend_options={"loop_factory": VirtualTimeLoop})
 
+    def trace_so_far(self) -> Trace:
+        return Trace(self.entry.name, self.seed, tuple(self.progress.events))
+
+
+def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) -> Exit:
+    try:
+        result = running.until_it_ends()
     except RunFailure as failure:
         return _failed(failure, trace, format, running.console)
     except BackendProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+    except NotRecorded as missing:
+        _write(trace, running.trace_so_far())
+        raise Stop(Exit.NO_ANSWER, str(missing)) from missing
     except KeyboardInterrupt:
         _write(trace, running.trace_so_far())
         raise
@@ -319,9 +324,6 @@ def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) 
         print_json(_as_json(result))
     else:
         text = encodable(result.text)
-    except NotRecorded as missing:
-        _write(trace, running.trace_so_far())
-        raise Stop(Exit.NO_ANSWER, str(missing)) from missing
         print(without_controls(text) if sys.stdout.isatty() else text)
     _tell_how(result, running, is_default)
     _write(trace, result.trace)
