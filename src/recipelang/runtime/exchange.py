@@ -294,11 +294,11 @@ def _figures(usage: Usage, cost: float | None) -> dict[str, Json]:
     }
 
 
-def _told(usage: Usage | None) -> Usage | None:
-    """What a provider said a call used, unless that can't be: a negative number would pay into the budget."""
 def _billed(cost: float | None) -> float | None:
     """What a backend says was billed, unless that can't be."""
     return cost if cost is not None and 0 <= cost < math.inf else None
 
 
+def _told(usage: Usage | None) -> Usage | None:
+    """What a provider said a call used, unless that can't be: a negative number would pay into the budget."""
     return usage if usage is not None and usage.prompt_tokens >= 0 and usage.completion_tokens >= 0 else None
