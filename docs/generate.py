@@ -1,7 +1,8 @@
 """Writes what docs/ says from the sources: `python docs/generate.py`; with `--check` it only says what is not current.
 
 The functions come from the table that the checker and the interpreter read, the errors from the catalogue that the
-messages come from, the figures of the standard recipes from their certificates, the picture from `recipelang graph`.
+messages come from, the figures of the standard recipes from their certificates, the picture from `recipelang graph`, the
+grammar of the specification from the one that the parser is built from.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from recipelang.drawing.svg import svg
 from recipelang.ir.document import json_schema
 from recipelang.ir.functions import FUNCTIONS
 from recipelang.ir.plan import Plan
-from recipelang.resources import standard_recipe, standard_recipe_names
+from recipelang.resources import grammar_text, standard_recipe, standard_recipe_names
 
 DOCS = Path(__file__).parent
 STANDARD = [name for name in standard_recipe_names() if name != "local_models"]  # which declares models, and no recipe
@@ -47,6 +48,7 @@ def main(arguments: list[str]) -> int:
         DOCS / "functions.md": functions,
         DOCS / "errors.md": errors,
         DOCS / "recipes.md": recipes,
+        DOCS / "spec" / "03-grammar.md": grammar,
         DOCS / "plan.schema.json": lambda: json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n",
         DOCS / "images" / "fusion.svg": lambda: svg(graph_of(plan_of("fusion"), "fusion")),
     }
@@ -183,6 +185,78 @@ def _header(name: str) -> str:
     match = re.search(rf"^recipe {name}\(.*?\n  budget [^\n]*", found.text, re.MULTILINE | re.DOTALL)
     assert match is not None
     return match.group()
+
+
+# ------------------------------------------------------------------ grammar
+
+
+INLINED = (
+    "conditional", "or", "and", "not", "comparison", "sum", "product", "negative",
+    "name", "number", "text", "true", "false", "none",
+)  # fmt: skip
+"""Rules that only give a branch of the tree its name, in the one rule that has them."""
+SECTIONS = {
+    "start": "files",
+    "parameters": "types",
+    "attributes": "attributes",
+    "step": "steps",
+    "expression": "expressions",
+}
+"""The first rule of each part of the grammar, as the page has them."""
+WIDEST = 110
+WRITTEN_RULE = re.compile(r"^(\w+): (.*(?:\n +\|.*)*)", re.MULTILINE)
+WRITTEN_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def grammar() -> str:
+    """The page with the rules of form between its marks, in EBNF."""
+    page = (DOCS / "spec" / "03-grammar.md").read_text(encoding="utf-8")
+    parts: dict[str, list[str]] = {}
+    part = ""
+    for name, body in ebnf().items():
+        part = SECTIONS.get(name, part)
+        parts.setdefault(part, []).append(_production("file" if name == "start" else name, body))
+    for part, rules in parts.items():
+        page = _between(page, part, f"```ebnf\n{''.join(rules)}```\n")
+    return page
+
+
+def ebnf() -> dict[str, str]:
+    """The bodies of the rules by name: terminals of one spelling are spelled out, rules that only name a branch inlined."""
+    text = grammar_text()
+    spelled = dict(re.findall(r'^([A-Z_]+): ("[^"]+")$', text, re.MULTILINE))
+    rules = {name: " ".join(body.split()) for name, body in WRITTEN_RULE.findall(text) if not name.isupper()}
+
+    def written(word: re.Match[str]) -> str:
+        found = word.group()
+        if found in INLINED:
+            return WRITTEN_WORD.sub(written, rules[found])
+        return spelled.get(found, found.lstrip("_"))
+
+    return {name.lstrip("_"): WRITTEN_WORD.sub(written, body) for name, body in rules.items() if name not in INLINED}
+
+
+def _production(name: str, body: str) -> str:
+    """`name ::= body`, its alternatives on as many lines as they need."""
+    lines = [f"{name} ::="]
+    for number, alternative in enumerate(_alternatives(body)):
+        more = f" | {alternative}" if number else f" {alternative}"
+        if number and len(lines[-1] + more) > WIDEST:
+            lines.append(f"{' ' * len(name)}    {more.lstrip()}")
+        else:
+            lines[-1] += more
+    return "\n".join(lines) + "\n"
+
+
+def _alternatives(body: str) -> Iterator[str]:
+    """The alternatives of a rule, those in parentheses left together."""
+    depth, start = 0, 0
+    for match in re.finditer(r'"[^"]*"|[()|]', body):
+        depth += {"(": 1, ")": -1}.get(match.group(), 0)
+        if match.group() == "|" and depth == 0:
+            yield body[start : match.start()].strip()
+            start = match.end()
+    yield body[start:].strip()
 
 
 if __name__ == "__main__":

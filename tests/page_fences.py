@@ -52,8 +52,12 @@ def fences_of(page: Path) -> Iterator[Fence]:
 
 
 def files_up_to(fence: Fence) -> dict[str, str]:
-    """The files that the page has shown so far, this one included."""
-    return {f.file: f.text for f in fences_of(fence.page) if f.file is not None and f.line <= fence.line}
+    """The files that the page has shown so far, this one included, and those of the `README.md` beside it."""
+    shown = [f for f in fences_of(fence.page) if f.line <= fence.line]
+    beside = fence.page.with_name("README.md")
+    if beside.parent != ROOT and beside != fence.page and beside.exists():
+        shown = [*fences_of(beside), *shown]
+    return {f.file: f.text for f in shown if f.file is not None}
 
 
 def trimmed(text: str) -> str:
