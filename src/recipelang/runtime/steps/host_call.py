@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import anyio
@@ -12,10 +13,10 @@ from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame, evaluate
 from recipelang.runtime.ledger import Refused
-from recipelang.runtime.ports import NotRecorded
+from recipelang.runtime.ports import HostFunction, NotRecorded
 from recipelang.runtime.results import held_to
 from recipelang.runtime.steps.prepared import PreparedStep, compile_optional, names_in, prepare_fallback
-from recipelang.runtime.values import Value, to_json
+from recipelang.runtime.values import Json, Value, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +51,69 @@ class CallingHost:
             frame.account.charge(self.extern.cost)
         except Refused as refused:
             raise RunFailure(RunFailureKind.BUDGET, f"`{name}` was not called: {refused}", step=path) from refused
-        execution.recorder.record("host_call_start", path, extern=name)
-        with anyio.CancelScope(deadline=min(deadline, now + self.extern.timeout)):
-            value = await self._called(frame, path, given)
-            execution.recorder.record("host_call_end", path, extern=name)
-            return value
-        raise self._failure(frame, path, "it took too long")
-
-    async def _called(self, frame: Frame, path: str, given: dict[str, object]) -> Value:
+        recorder = execution.recorder
+        content: dict[str, Json] = {"arguments": given} if recorder.content else {}
+        recorder.record("host_call_start", path, extern=name, **content)
+        until = min(deadline, now + self.extern.timeout)
+        outcome = _Outcome()
         try:
-            result = await frame.execution.functions[self.extern.name](**given)
-        except NotRecorded:
+            with anyio.CancelScope(deadline=until):
+                async with anyio.create_task_group() as apart:
+                    apart.start_soon(outcome.of, execution.functions[name], given)
+        except BaseException:
+            recorder.record("host_call_cancelled", path, extern=name)
             raise
-        except Exception as error:
-            raise self._failure(frame, path, f"{type(error).__name__}: {error}") from error
-        found = held_to(result, self.extern.returns, self.extern.max_bytes)
+        if execution.timer() >= until:  # also where it went on all the same, and came too late
+            raise self._failure(frame, path, f"it took longer than {until - now:g} s")
+        if isinstance(outcome.error, NotRecorded):
+            raise outcome.error
+        if outcome.problem is not None:
+            raise self._failure(frame, path, outcome.problem) from outcome.error
+        found = held_to(outcome.value, self.extern.returns, self.extern.max_bytes)
         if found.problem is not None:
             raise self._failure(frame, path, f"it promises something else: {found.problem}")
+        content = {"value": to_json(found.value)} if recorder.content else {}
+        recorder.record("host_call_end", path, extern=name, **content)
         return found.value
 
     def _failure(self, frame: Frame, path: str, why: str) -> RunFailure:
         frame.execution.recorder.record("host_call_failed", path, extern=self.extern.name, why=why)
         return RunFailure(RunFailureKind.HOST, f"the host's function `{self.extern.name}` failed: {why}", step=path)
+
+
+class _Outcome:
+    """What a function gave. It runs in a task of its own: where it was cancelled by its host, only that task is."""
+
+    def __init__(self) -> None:
+        self.value: Json = None
+        self.error: Exception | None = None
+        self.problem: str | None = "it was cancelled by its host"
+
+    async def of(self, function: HostFunction, given: dict[str, object]) -> None:
+        try:
+            coming: object = function(**given)
+            if not isinstance(coming, Awaitable):
+                self.problem = "it is no coroutine function: it gave its result at once"
+                return
+            self.value = await coming
+        except Exception as error:  # noqa: BLE001 - whatever a host's function raises is the failure of its step
+            self.error, self.problem = error, _told(error)
+        else:
+            self.problem = None
+
+
+def _told(error: Exception) -> str:
+    """An exception in a line of bounded length."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - one that can't even be shown
+        text = ""
+    kind = type(error).__name__
+    return f"{kind}: {text[:_LONGEST_REASON]}" if text else kind
+
+
+_LONGEST_REASON = 500
+"""Characters of an exception's text that the failure tells."""
 
 
 def prepare_host_call(step: HostCall, plan: Plan) -> PreparedStep:
