@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from recipelang.backends.opening import BackendProblem
     from recipelang.backends.scripted import ScriptedBackend
     from recipelang.compilation import Compilation, compile_file, compile_text
+    from recipelang.hostfunctions.rooms import NotIsolated, RoomLimits
+    from recipelang.hostfunctions.testing import RunTests
     from recipelang.hosts.binding import ArgumentProblem
     from recipelang.hosts.blocking import BlockingEngine
     from recipelang.hosts.engine import Engine
+    from recipelang.hosts.functions import FunctionProblem
     from recipelang.hosts.recipes import CompileError
     from recipelang.hosts.requests import RequestProblem
     from recipelang.ir.document import PlanProblem, dump, load
@@ -22,7 +25,17 @@ if TYPE_CHECKING:
     from recipelang.runtime.failures import RunFailure, RunFailureKind
     from recipelang.runtime.interpreter import RunResult
     from recipelang.runtime.ledger import Spend
-    from recipelang.runtime.ports import Backend, BackendError, Delta, Event, FailureKind, Journal, ModelCall, Reply
+    from recipelang.runtime.ports import (
+        Backend,
+        BackendError,
+        Delta,
+        Event,
+        FailureKind,
+        HostFunction,
+        Journal,
+        ModelCall,
+        Reply,
+    )
     from recipelang.runtime.trace import Trace
     from recipelang.runtime.values import Answer, Usage
     from recipelang.source import LoadProblem
@@ -40,16 +53,21 @@ _HOMES = {
     "Engine": "hosts.engine",
     "Event": "runtime.ports",
     "FailureKind": "runtime.ports",
+    "FunctionProblem": "hosts.functions",
+    "HostFunction": "runtime.ports",
     "Journal": "runtime.ports",
     "LoadProblem": "source",
     "ModelCall": "runtime.ports",
+    "NotIsolated": "hostfunctions.rooms",
     "Plan": "ir.plan",
     "PlanProblem": "ir.document",
     "Reply": "runtime.ports",
     "RequestProblem": "hosts.requests",
+    "RoomLimits": "hostfunctions.rooms",
     "RunFailure": "runtime.failures",
     "RunFailureKind": "runtime.failures",
     "RunResult": "runtime.interpreter",
+    "RunTests": "hostfunctions.testing",
     "ScriptedBackend": "backends.scripted",
     "Spend": "runtime.ledger",
     "Trace": "runtime.trace",
@@ -73,16 +91,21 @@ __all__ = [
     "Engine",
     "Event",
     "FailureKind",
+    "FunctionProblem",
+    "HostFunction",
     "Journal",
     "LoadProblem",
     "ModelCall",
+    "NotIsolated",
     "Plan",
     "PlanProblem",
     "Reply",
     "RequestProblem",
+    "RoomLimits",
     "RunFailure",
     "RunFailureKind",
     "RunResult",
+    "RunTests",
     "ScriptedBackend",
     "Spend",
     "Trace",

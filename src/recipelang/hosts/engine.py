@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from recipelang.backends.opening import open_backends
 from recipelang.hosts.binding import ArgumentProblem, bound_entry, find
+from recipelang.hosts.functions import functions_for
 from recipelang.hosts.recipes import recipes_in
 from recipelang.hosts.requests import request_of
 from recipelang.hosts.streaming import AnswerStream, Listener, streamed
@@ -18,6 +19,7 @@ from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.interpreter import Interpreter, RunResult
 from recipelang.runtime.ledger import NO_LIMITS, Limits
 from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal
+from recipelang.runtime.purses import Purses
 from recipelang.runtime.values import Request
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class EngineOptions(TypedDict, total=False):
     environment: Mapping[str, str] | None
     record: str | os.PathLike[str] | None
     replay: str | os.PathLike[str] | None
+    ledger: Purses | None
 
 
 class RunOptions(TypedDict, total=False):
@@ -48,6 +51,7 @@ class RunOptions(TypedDict, total=False):
     seed: int
     journal: Journal | None
     content: bool
+    key: str
 
 
 class Engine:
@@ -62,12 +66,15 @@ class Engine:
     `Plan`. `client` is an
     `httpx2.AsyncClient` or `httpx.AsyncClient` of the host's own, which stays open. `backends` stand in for those that
     the plan declares. `endpoints` starts the models of this machine; by default those of `recipelang models`, which are
-    fetched when the engine is opened. `functions` are those that the recipes `call`, by name. `environment` is where secrets are read, by default that of the process.
+    fetched when the engine is opened. `functions` are the coroutine functions that the recipes `call`, by
+    name; their signatures are held to what the recipes declare. `environment` is where secrets are read, by default that
+    of the process.
     `record` is a file that takes down all traffic; `replay` is such a file, which then answers every call, so that no
-    backend is opened and no secret read.
+    backend is opened and no secret read. `ledger` has a budget for each `key` that runs are made for: `MemoryPurses`,
+    `SqlitePurses` in `recipelang.hosts.purses`, or one of the host's own.
 
-    Raises `CompileError` where a recipe has errors, and on opening `BackendProblem` where a secret is not set and
-    `CassetteProblem` where there is nothing to replay.
+    Raises `CompileError` where a recipe has errors, and on opening `BackendProblem` where a secret is not set,
+    `FunctionProblem` where a function is missing or is not as declared, `CassetteProblem` where there is nothing to replay.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Engine:
         environment: Mapping[str, str] | None = None,
         record: str | os.PathLike[str] | None = None,
         replay: str | os.PathLike[str] | None = None,
+        ledger: Purses | None = None,
     ) -> None:
         if record is not None and replay is not None:
             raise TypeError("an engine records or replays; it can't do both at once")
@@ -87,10 +95,11 @@ class Engine:
         self._client = client
         self._given = backends
         self._endpoints = endpoints
-        self._functions = functions
+        self._functions = functions or {}
         self._environment = os.environ if environment is None else environment
         self._record = record
         self._replay = replay
+        self._ledger = ledger
         self._cassette: Cassette | None = None
         self._stack = AsyncExitStack()
         self._interpreter: Interpreter | None = None
@@ -127,6 +136,7 @@ class Engine:
         seed: int = 0,
         journal: Journal | None = None,
         content: bool = False,
+        key: str = "",
     ) -> RunResult:
         """Answer a conversation by an exposed name, or by a recipe with `arguments`.
 
@@ -138,7 +148,7 @@ class Engine:
         """
         entry = self.entry(recipe, arguments, pool)
         request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
-        return await self.answer(entry, request, seed=seed, journal=journal, content=content)
+        return await self.answer(entry, request, seed=seed, journal=journal, content=content, key=key)
 
     def stream(
         self,
@@ -153,6 +163,7 @@ class Engine:
         seed: int = 0,
         journal: Journal | None = None,
         content: bool = False,
+        key: str = "",
     ) -> AbstractAsyncContextManager[AnswerStream]:
         """The same as `run`, with the answer as it comes: from the moment on that nothing later can change it.
 
@@ -165,7 +176,9 @@ class Engine:
         entry = self.entry(recipe, arguments, pool)
         request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
         return streamed(
-            lambda listener: self.answer(entry, request, seed=seed, journal=journal, content=content, listener=listener)
+            lambda listener: self.answer(
+                entry, request, seed=seed, journal=journal, content=content, listener=listener, key=key
+            )
         )
 
     async def answer(
@@ -179,10 +192,12 @@ class Engine:
         listener: Listener | None = None,
         most: Limits = NO_LIMITS,
         time: float | None = None,
+        key: str = "",
     ) -> RunResult:
         """Answer a request by an entry that was bound before; raises `RunFailure`. `listener` hears it as it comes.
 
-        `most` and `time` (seconds) tighten what the run may use, inside its certificate.
+        `most` and `time` (seconds) tighten what the run may use, inside its certificate; so does the budget that the
+        engine's `ledger` has for `key`.
         """
         if self._interpreter is None:
             raise RuntimeError("the engine is not open: use it in an `async with` block")
@@ -196,6 +211,7 @@ class Engine:
             listener=listener,
             most=most,
             time=time,
+            purse=None if self._ledger is None else self._ledger.of(key),
         )
         if self._cassette is None:
             return await run()
@@ -216,26 +232,20 @@ class Engine:
     async def _world(self, stack: AsyncExitStack) -> tuple[Mapping[str, Backend], Mapping[str, HostFunction]]:
         """What the plan reaches: the backends and the functions of the host, with a cassette before them where there is one."""
         if self._replay is None and self._record is None:
-            return await self._opened(stack), self._called()
+            return await self._opened(stack), functions_for(self.plan, self._functions)
         from recipelang.backends.cassettes import Cassette, Replay  # deferred: most engines have no cassette
         from recipelang.hosts.recorded import recorded_world, replayed_world  # deferred: as above
 
         if self._replay is not None:
             return replayed_world(self.plan, Replay.of(self._replay))
         assert self._record is not None
-        world = await self._opened(stack), self._called()
+        world = await self._opened(stack), functions_for(self.plan, self._functions)
         self._cassette = stack.enter_context(Cassette.opened(self._record, self._secrets()))
         return recorded_world(world, self._cassette)
 
     def _secrets(self) -> list[str]:
         keys = [backend.key.variable for backend in self.plan.backends.values() if backend.key is not None]
         return [self._environment[variable] for variable in keys if self._environment.get(variable)]
-
-    def _called(self) -> dict[str, HostFunction]:
-        """The functions that the plan calls, given by its names for them or without that of their module."""
-        given = self._functions or {}
-        found = {name: given.get(name) or given.get(name.rpartition(".")[2]) for name in self.plan.externs}
-        return {name: function for name, function in found.items() if function is not None}
 
     async def _opened(self, stack: AsyncExitStack) -> dict[str, Backend]:
         if self._given is not None:
