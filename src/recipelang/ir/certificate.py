@@ -9,23 +9,30 @@ from recipelang.ir.limits import Amount, Count
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """`constant + per_byte × (bytes of the request)`: the request is not known when a recipe is compiled."""
+    """`constant + per_byte × bytes + per_image × images` of the request, which is not known when a recipe is compiled."""
 
     constant: Amount = 0.0
     per_byte: Amount = 0.0
+    per_image: Amount = 0.0
 
-    def at(self, request_bytes: int) -> float:
-        return self.constant + self.per_byte * request_bytes
+    def at(self, request_bytes: int, images: int = 0) -> float:
+        return self.constant + self.per_byte * request_bytes + self.per_image * images
 
     def __add__(self, other: Linear) -> Linear:
-        return Linear(self.constant + other.constant, self.per_byte + other.per_byte)
+        return Linear(self.constant + other.constant, self.per_byte + other.per_byte, self.per_image + other.per_image)
 
     def times(self, factor: float) -> Linear:
-        return Linear(self.constant * factor, self.per_byte * factor) if factor else Linear()  # not infinity × 0
+        if not factor:
+            return Linear()  # not infinity × 0
+        return Linear(self.constant * factor, self.per_byte * factor, self.per_image * factor)
 
     def join(self, other: Linear) -> Linear:
         """The least line that is over both for every request."""
-        return Linear(max(self.constant, other.constant), max(self.per_byte, other.per_byte))
+        return Linear(
+            max(self.constant, other.constant),
+            max(self.per_byte, other.per_byte),
+            max(self.per_image, other.per_image),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,14 @@ class StepBound:
 
 
 @dataclass(frozen=True, slots=True)
+class NestedBound:
+    """A recipe inside with a budget of tokens or money of its own, and the most that one run of it can use."""
+
+    recipe: str
+    bound: Bound
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """`total` is never passed. `critical_path` names the steps that take the longest one after the other: their times
     add up to `total.seconds`, unless the recipe's own deadline comes before."""
@@ -61,3 +76,5 @@ class Certificate:
     critical_path: tuple[str, ...]
     parallel_steps: tuple[str, ...]  # the steps that make up `total.parallel`
     unpriced: tuple[str, ...] = ()  # models without a price, which leave `total.cost` unknown
+    uncounted: tuple[str, ...] = ()  # models that may see the request's images and don't say what one counts at most
+    nested: tuple[NestedBound, ...] = ()

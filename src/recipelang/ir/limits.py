@@ -25,4 +25,5 @@ Count = Annotated[int, Within(ge=0)]
 Positive = Annotated[int, Within(ge=1)]
 Amount = Annotated[float, Within(ge=0, allow_inf_nan=False)]
 """Seconds, dollars, tokens on a line: finite and not negative."""
+Factor = Annotated[float, Within(ge=1, allow_inf_nan=False)]
 Finite = Annotated[float, Within(allow_inf_nan=False)]

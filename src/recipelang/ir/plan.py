@@ -55,7 +55,7 @@ class Model:
     rating: Finite | None = None
     zone: str | None = None
     logprobs: bool = True  # false: never ask it for log-probabilities
-    tokens_per_byte: Factor = 1.0  # the most that its tokenizer makes of a byte of UTF-8; byte-level ones never make more
+    tokens_per_byte: Factor = 1.0  # of UTF-8, the most that its tokenizer makes; byte-level ones never make more
     image_tokens: Count | None = None  # the most that an image counts; none: unknown
     reasoning_tokens: Count = 0  # the most that it may think besides `max_tokens`, where its provider counts that apart
 

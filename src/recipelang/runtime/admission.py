@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from recipelang.ir.certificate import Bound
+from recipelang.ir.certificate import Bound, Certificate
 from recipelang.ir.plan import Budget, Choose, Entry, HostCall, Let, Plan, RecipeCall, Return, Step
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
-from recipelang.runtime.ledger import NO_LIMITS, ROUNDING, Limits
+from recipelang.runtime.ledger import ROUNDING, Limits
+from recipelang.runtime.members import images_of
+from recipelang.runtime.needs import needs_of
 from recipelang.runtime.prompts import request_bytes
 from recipelang.runtime.scheduling import PreparedRecipe
 from recipelang.runtime.values import Request
@@ -22,8 +24,8 @@ class PreparedEntry:
 
     recipe: PreparedRecipe
     arguments: tuple[tuple[str, Evaluator], ...]
-    budget: Budget
-    bound: Bound | None  # none: only the budget limits a run
+    budgets: Mapping[str, Budget]  # of its recipe and of all inside it, by name
+    certificate: Certificate | None  # none: only the budget limits a run
     counts_tokens: bool  # whether it, or a recipe inside it, has a budget of tokens or of money
 
 
@@ -32,67 +34,104 @@ def prepare_entry(entry: Entry, recipe: PreparedRecipe, plan: Plan) -> PreparedE
     parameters = plan.recipes[entry.recipe].parameters
     defaults = {parameter.name: parameter.default for parameter in parameters if parameter.default is not None}
     arguments = ((name, compile_expression(value, plan)) for name, value in {**defaults, **given}.items())
-    budgets = [plan.recipes[name].budget for name in _inside(entry.recipe, plan)]
+    budgets = {name: plan.recipes[name].budget for name in _inside(entry.recipe, plan)}
     return PreparedEntry(
-        recipe,
+        replace(recipe, needs=needs_of(plan.recipes[entry.recipe], entry.certificate)),
         tuple(arguments),
-        plan.recipes[entry.recipe].budget,
-        None if entry.certificate is None else entry.certificate.total,
-        any(budget.tokens is not None or budget.cost is not None for budget in budgets),
+        budgets,
+        entry.certificate,
+        any(budget.tokens is not None or budget.cost is not None for budget in budgets.values()),
     )
 
 
-def admitted(entry: PreparedEntry, request: Request, most: Limits = NO_LIMITS) -> Limits:
-    """The bound of the run for this request, and no more than `most`; raises `RunFailure` where a budget can't hold it."""
-    return _bounded(entry, request, most.tokens is not None or most.cost is not None).tightened(most)
+def admitted(entry: PreparedEntry, request: Request, *, counts_tokens: bool = False) -> Limits:
+    """The bound of the run for this request; raises `RunFailure` where a budget can't hold it.
 
-
-def _bounded(entry: PreparedEntry, request: Request, counts_tokens: bool) -> Limits:
-    bound = entry.bound
-    if has_media(request):
-        if entry.counts_tokens or counts_tokens:
-            raise RunFailure(
-                RunFailureKind.REQUEST_UNBOUNDED,
-                "the request has images or other media, whose tokens can't be bounded, and the budget is in tokens"
-                " or money",
-            )
-        return Limits() if bound is None else Limits(calls=bound.calls, parallel=bound.parallel)
-    if bound is None:
+    Of tokens and money there is none where those of the request can't be bounded; `counts_tokens` refuses such a request.
+    """
+    unbounded = _unbounded(entry, request)
+    if unbounded is not None and (entry.counts_tokens or counts_tokens):
+        raise RunFailure(RunFailureKind.REQUEST_UNBOUNDED, f"{unbounded}, and the budget is in tokens or money")
+    certificate = entry.certificate
+    if certificate is None:
         return Limits()
+    bound = certificate.total
+    if unbounded is not None:
+        return Limits(calls=bound.calls, parallel=bound.parallel)
     if math.isinf(bound.prompt_tokens.constant):
         raise RunFailure(
             RunFailureKind.REQUEST_UNBOUNDED,
             f"a prompt of `{entry.recipe.name}` shows a list that has no greatest length",
         )
-    size = request_bytes(request)
-    tokens = math.ceil(bound.prompt_tokens.at(size)) + bound.completion_tokens
-    cost = None if bound.cost is None else bound.cost.at(size)
-    _must_fit(entry, size, tokens, cost)
-    return Limits(bound.calls, tokens, cost, bound.parallel)
+    worst = Worst.of(bound, request)
+    worst.must_fit(entry.budgets[entry.recipe.name], entry.recipe.name)
+    for inside in certificate.nested:
+        Worst.of(inside.bound, request).must_fit(entry.budgets[inside.recipe], inside.recipe)
+    return Limits(bound.calls, worst.tokens, worst.cost, bound.parallel)
 
 
-def has_media(request: Request) -> bool:
-    """Whether a message has a part that is no text: an image, sound, a file."""
-    return any(
-        part.get("type") != "text"
+def _unbounded(entry: PreparedEntry, request: Request) -> str | None:
+    """Why the tokens of a request can't be bounded: an image of a model that does not say, or what is neither text nor image."""
+    parts = media(request)
+    if parts.others:
+        return "the request has media other than images, whose tokens can't be bounded"
+    if not parts.images:
+        return None
+    if entry.certificate is None:
+        return "the request has images, whose tokens can't be bounded"
+    silent = entry.certificate.uncounted
+    if not silent:
+        return None
+    named = ", ".join(name if name == "any model" else f"`{name}`" for name in silent)
+    return f"the request has images, and what one counts at most (`image_tokens`) is not declared for {named}"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The parts of a request that are no text."""
+
+    images: int
+    others: int
+
+
+def media(request: Request) -> Media:
+    """How many images a request has, and how many parts that are neither text nor image."""
+    parts = [
+        part.get("type")
         for message in request.messages
         if message.content is not None and not isinstance(message.content, str)
         for part in message.content
-    )
+    ]
+    images = sum(map(images_of, request.messages))
+    return Media(images, len(parts) - parts.count("text") - images)
 
 
-def _must_fit(entry: PreparedEntry, size: int, tokens: int, cost: float | None) -> None:
-    budget, name = entry.budget, entry.recipe.name
-    if budget.tokens is not None and tokens > budget.tokens:
-        needed, limit = f"{tokens} tokens", f"{budget.tokens}"
-    elif budget.cost is not None and cost is not None and cost > budget.cost + ROUNDING:
-        needed, limit = f"${cost:.6f}", f"${budget.cost:.6f}"
-    else:
-        return
-    raise RunFailure(
-        RunFailureKind.REQUEST_TOO_LARGE,
-        f"the request has {size} bytes, for which `{name}` may need {needed}, and its budget is {limit}",
-    )
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The most that a run can use for one request, in what grows with the request."""
+
+    size: int  # bytes of the request
+    tokens: int
+    cost: float | None
+
+    @staticmethod
+    def of(bound: Bound, request: Request) -> Worst:
+        size, images = request_bytes(request), media(request).images
+        tokens = math.ceil(bound.prompt_tokens.at(size, images)) + bound.completion_tokens
+        return Worst(size, tokens, None if bound.cost is None else bound.cost.at(size, images))
+
+    def must_fit(self, budget: Budget, name: str) -> None:
+        """Raise `RunFailure` where the budget of the recipe of that name can't hold it."""
+        if budget.tokens is not None and self.tokens > budget.tokens:
+            needed, limit = f"{self.tokens} tokens", f"{budget.tokens}"
+        elif budget.cost is not None and self.cost is not None and self.cost > budget.cost + ROUNDING:
+            needed, limit = f"${self.cost:.6f}", f"${budget.cost:.6f}"
+        else:
+            return
+        raise RunFailure(
+            RunFailureKind.REQUEST_TOO_LARGE,
+            f"the request has {self.size} bytes, for which `{name}` may need {needed}, and its budget is {limit}",
+        )
 
 
 def _inside(recipe: str, plan: Plan) -> frozenset[str]:

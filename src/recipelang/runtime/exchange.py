@@ -173,7 +173,9 @@ class Exchange:
             )
         try:
             return self.frame.account.reserve(
-                call.model, prompt_bound(call.messages, call.tools, call.schema), call.max_tokens
+                call.model,
+                prompt_bound(call.messages, call.tools, call.schema, call.model),
+                call.max_tokens + call.model.reasoning_tokens,
             )
         except Refused as refused:
             raise self._refused(RunFailureKind.BUDGET, f"not called: {refused}") from refused
@@ -186,7 +188,7 @@ class Exchange:
         return RunFailure(kind, message, step=self.path, model=model)
 
     def _replied(self, reservation: Reservation, reply: Reply, latency: float) -> None:
-        usage = _told(reply.usage) or reservation.at_most()
+        usage = _told(reply.usage, answered=bool(reply.text or reply.tool_calls)) or reservation.at_most()
         cost = self.frame.account.settle(reservation, usage, billed=_billed(reply.cost))
         recorder = self.frame.execution.recorder
         content = {"text": reply.text} if recorder.content else {}
@@ -299,6 +301,11 @@ def _billed(cost: float | None) -> float | None:
     return cost if cost is not None and 0 <= cost < math.inf else None
 
 
-def _told(usage: Usage | None) -> Usage | None:
-    """What a provider said a call used, unless that can't be: a negative number would pay into the budget."""
-    return usage if usage is not None and usage.prompt_tokens >= 0 and usage.completion_tokens >= 0 else None
+def _told(usage: Usage | None, *, answered: bool = False) -> Usage | None:
+    """What a provider said a call used, unless that can't be: then it counts at what it may have used.
+
+    A negative number would pay into the budget; no prompt is of no tokens, and no answer that says something.
+    """
+    if usage is None or usage.prompt_tokens <= 0 or usage.completion_tokens < 0:
+        return None
+    return None if answered and usage.completion_tokens == 0 else usage

@@ -17,6 +17,7 @@ from recipelang.runtime.frame import Execution, evaluate
 from recipelang.runtime.ledger import NO_LIMITS, Account, Limits, Spend
 from recipelang.runtime.ports import Backend, Clock, HostFunction, Journal
 from recipelang.runtime.prompts import Prompter
+from recipelang.runtime.purses import Purse, held
 from recipelang.runtime.scheduling import prepare_recipe
 from recipelang.runtime.trace import Recorder, Trace
 from recipelang.runtime.values import Json, Request, Value
@@ -87,6 +88,7 @@ class Interpreter:
         listener: Callable[[str], Awaitable[None]] | None = None,
         most: Limits = NO_LIMITS,
         time: float | None = None,
+        purse: Purse | None = None,
     ) -> RunResult:
         """Answer a request; raises `RunFailure` with its trace, and `LookupError` where the plan has no such entry.
 
@@ -119,10 +121,14 @@ class Interpreter:
         account = Account("the bound of the run", Limits())
         voice = None if listener is None else Voice(listener)
         try:
-            account = Account(account.name, admitted(prepared, request, most))
-            spoken = voice if demands_nothing(request.format) else None  # what is held to a form is looked at first
+            counts_tokens = most.counts_tokens or (purse is not None and purse.counts_tokens)
+            bound = admitted(prepared, request, counts_tokens=counts_tokens)
             deadline = math.inf if time is None else timer() + time
-            answer = finished(await _answer(prepared, execution, account, spoken, deadline), request)
+            async with held(purse, bound.tightened(most)) as hold:
+                account = Account(account.name, hold.limits, is_tight=hold.limits != bound)
+                hold.totals = account.totals
+                spoken = voice if demands_nothing(request.format) else None  # what is held to a form is looked at first
+                answer = finished(await _answer(prepared, execution, account, spoken, deadline), request)
         except RunFailure as failure:
             failure.is_committed = voice is not None and voice.spoke
             failure.spend = _end(recorder, account, "failed", failure=failure.kind.value, why=str(failure))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TypeVar
 
 import anyio
@@ -27,6 +29,11 @@ class Limits:
     def __bool__(self) -> bool:
         return not (self.calls is None and self.tokens is None and self.cost is None and self.parallel is None)
 
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether tokens or money are limited, which grow with the request."""
+        return self.tokens is not None or self.cost is not None
+
     def tightened(self, other: Limits) -> Limits:
         """The lesser of both in everything."""
         if not other:
@@ -38,6 +45,11 @@ class Limits:
             least(self.parallel, other.parallel),
         )
 
+    def without(self, used: Share) -> Limits:
+        """What is left once so much is used."""
+        left = left_of(self.calls, used.calls), left_of(self.tokens, used.tokens), left_of(self.cost, used.cost)
+        return Limits(*left, self.parallel)
+
 
 N = TypeVar("N", int, float)
 
@@ -48,6 +60,11 @@ def least(one: N | None, other: N | None) -> N | None:
 
 
 NO_LIMITS = Limits()
+
+
+def left_of(limit: N | None, used: N) -> N | None:
+    """What is left of a limit, never less than nothing; of none, none."""
+    return None if limit is None else max(limit - limit, limit - used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,70 @@ class Spend:
     def as_json(self) -> dict[str, Json]:
         """All of it by name, as it stands at the end of a trace."""
         return {figure: getattr(self, figure) for figure in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So much of a budget: what a step may need, or what is set aside for it."""
+
+    calls: int = 0
+    tokens: int = 0
+    cost: float = 0.0  # dollars
+
+    def __bool__(self) -> bool:
+        return self.calls > 0 or self.tokens > 0 or self.cost > 0
+
+    def plus(self, other: Share) -> Share:
+        return Share(self.calls + other.calls, self.tokens + other.tokens, self.cost + other.cost)
+
+    def less(self, other: Share) -> Share:
+        """What is left of it, which is never less than nothing."""
+        left = max(0, self.calls - other.calls), max(0, self.tokens - other.tokens)
+        return Share(*left, max(0.0, self.cost - other.cost))
+
+    def fits(self, room: Limits) -> bool:
+        return (
+            (room.calls is None or self.calls <= room.calls)
+            and (room.tokens is None or self.tokens <= room.tokens)
+            and (room.cost is None or self.cost <= room.cost + ROUNDING)
+        )
+
+
+NOTHING = Share()
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a step needs: `least` to come to its end where nothing fails, `most` at worst. `stands_in`: whether something
+    stands in for its value where it fails, so that its recipe can do without it."""
+
+    least: Share
+    most: Share
+    stands_in: bool
+
+
+def allotted(room: Limits, needs: Sequence[Need], last_first: Sequence[int]) -> list[Share]:
+    """What is set aside for each step where not all of them can have the most that they may need.
+
+    First come those for which nothing stands in, each with the least that it needs; then the others, and whatever any
+    of them may need more, the later steps first: what is spent before a step that can't be paid any more is lost.
+    """
+    shares = [NOTHING for _ in needs]
+
+    def give(place: int, wanted: Share) -> None:
+        nonlocal room
+        more = wanted.less(shares[place])
+        if more.fits(room):
+            shares[place] = shares[place].plus(more)
+            room = room.without(more)
+
+    for place in reversed(last_first):
+        if not needs[place].stands_in:
+            give(place, needs[place].least)
+    for wanted in ("least", "most"):
+        for place in last_first:
+            give(place, getattr(needs[place], wanted))
+    return shares
 
 
 class Refused(Exception):
@@ -133,27 +214,43 @@ class Permits:
 class Account:
     """What one recipe run, and everything inside it, has used and may still use.
 
-    `name` is said in messages: "the budget of `fusion`". A call is booked on the account of its recipe and on those of all recipes around it, the innermost first.
+    `name` is said in messages: "the budget of `fusion`". A call is booked on the account of its recipe and on those of
+    all recipes around it, the innermost first. `is_tight`: the run may use less than its certificate says, so that each
+    step has an account of its own, with what is set aside for it; no call may use what is set aside for another step.
     """
 
     __slots__ = (
         "_permits",
         "calls",
         "cost",
+        "is_tight",
         "limits",
         "lineage",
         "name",
         "permits",
+        "share",
+        "steps",
         "tokens",
         "totals",
     )
 
-    def __init__(self, name: str, limits: Limits, parent: Account | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        limits: Limits,
+        parent: Account | None = None,
+        *,
+        is_tight: bool = False,
+        share: Share = NOTHING,
+    ) -> None:
         self.name = name
         self.limits = limits
         self.calls = 0
         self.tokens = 0
         self.cost = 0.0
+        self.share = share
+        self.steps: list[Account] = []  # those that are still to come or at work, each with its share
+        self.is_tight: bool = is_tight if parent is None else parent.is_tight
         self.permits = None if limits.parallel is None else Permits(limits.parallel)
         self.totals: Totals = Totals() if parent is None else parent.totals
         self.lineage: tuple[Account, ...] = (self,) if parent is None else (self, *parent.lineage)
@@ -162,6 +259,40 @@ class Account:
     def open(self, name: str, limits: Limits) -> Account:
         """The account of a recipe inside this one: itself, where that recipe has no limits of its own."""
         return Account(name, limits, self) if limits else self
+
+    def set_aside(self, names: Sequence[str], needs: Sequence[Need], last_first: Sequence[int]) -> tuple[Account, ...]:
+        """An account for each step of a recipe, with what is set aside for it."""
+        shares = allotted(self.room(), needs, last_first)
+        opened = tuple(Account(name, NO_LIMITS, self, share=share) for name, share in zip(names, shares, strict=True))
+        self.steps += opened
+        return opened
+
+    def close(self, step: Account) -> None:
+        """A step has ended, or is not needed: what was set aside for it and not used is free again."""
+        if step in self.steps:
+            self.steps.remove(step)
+
+    def room(self) -> Limits:
+        """What may still be used, by all limits together, with what is set aside left out."""
+        room = NO_LIMITS
+        for account, kept in self._kept():
+            used = Share(account.calls, account.tokens, account.cost)
+            room = room.tightened(account.limits.without(used.plus(kept)))
+        return room
+
+    def _kept(self) -> Iterator[tuple[Account, Share]]:
+        """This account and those around it, each with what is set aside in it for other steps than the one at hand."""
+        kept, inner = NOTHING, None
+        for account in self.lineage:
+            for step in account.steps:
+                if step is not inner:
+                    kept = kept.plus(step.still_to_come())
+            yield account, kept
+            inner = account
+
+    def still_to_come(self) -> Share:
+        """What is set aside for a step and not used yet."""
+        return self.share.less(Share(self.calls, self.tokens, self.cost))
 
     async def enter(self) -> None:
         """Wait for the permits to have one more call in flight."""
@@ -186,8 +317,8 @@ class Account:
         price = model.price
         cost = 0.0 if price is None else cost_of(price, prompt_tokens, completion_tokens)
         tokens = prompt_tokens + completion_tokens
-        for account in self.lineage:
-            account.admit(model, tokens, cost)
+        for account, kept in self._kept() if self.is_tight else zip(self.lineage, repeat(NOTHING), strict=False):
+            account.admit(model, tokens, cost, kept)
         for account in self.lineage:
             account.calls += 1
             account.tokens += tokens
@@ -215,29 +346,39 @@ class Account:
 
     def charge(self, cost: float) -> None:
         """Book what a function of the host costs, in dollars; raises `Refused` where an account can't hold it."""
-        for account in self.lineage:
-            if account.limits.cost is not None and account.cost + cost > account.limits.cost + ROUNDING:
-                left = max(account.limits.cost - account.cost, 0.0)
-                raise Refused(f"the call costs ${cost:.6f}, and ${left:.6f} is left of {account.name}")
+        for account, kept in self._kept():
+            limit, used = account.limits.cost, account.cost + kept.cost
+            if limit is not None and used + cost > limit + ROUNDING:
+                left = max(limit - account.cost, 0.0)
+                aside = f", ${kept.cost:.6f} of it set aside for what comes after" if kept.cost else ""
+                raise Refused(f"the call costs ${cost:.6f}, and ${left:.6f} is left of {account.name}{aside}")
         for account in self.lineage:
             account.cost += cost
         self.totals.cost += cost
 
-    def admit(self, model: Model, tokens: int, cost: float) -> None:
+    def admit(self, model: Model, tokens: int, cost: float, kept: Share = NOTHING) -> None:
+        """Raise `Refused` where a call could use more than there is, or what is `kept` for other steps."""
         limits = self.limits
-        if limits.calls is not None and self.calls >= limits.calls:
-            raise Refused(f"{self.name} is {limits.calls} calls, and all have been made")
-        if limits.tokens is not None and self.tokens + tokens > limits.tokens:
+        if limits.calls is not None and self.calls + kept.calls >= limits.calls:
+            if self.calls >= limits.calls:
+                raise Refused(f"{self.name} is {limits.calls} calls, and all have been made")
+            made = f"{self.calls} made and {kept.calls} set aside for what comes after"
+            raise Refused(f"{self.name} is {limits.calls} calls, {made}")
+        if limits.tokens is not None and self.tokens + kept.tokens + tokens > limits.tokens:
             left = max(limits.tokens - self.tokens, 0)
-            raise Refused(f"the call may use {tokens} tokens, and {left} of {limits.tokens} are left of {self.name}")
+            aside = f", {kept.tokens} of them set aside for what comes after" if kept.tokens else ""
+            raise Refused(
+                f"the call may use {tokens} tokens, and {left} of {limits.tokens} are left of {self.name}{aside}"
+            )
         if limits.cost is None:
             return
         if model.price is None:
             raise Refused(f"{self.name} is in money, and the model has no price")
-        if self.cost + cost > limits.cost + ROUNDING:
+        if self.cost + kept.cost + cost > limits.cost + ROUNDING:
             left_cost = max(limits.cost - self.cost, 0.0)
+            aside = f", ${kept.cost:.6f} of it set aside for what comes after" if kept.cost else ""
             raise Refused(
-                f"the call may cost ${cost:.6f}, and ${left_cost:.6f} of ${limits.cost:.6f} is left of {self.name}"
+                f"the call may cost ${cost:.6f}, and ${left_cost:.6f} of ${limits.cost:.6f} is left of {self.name}{aside}"
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import cast
 from recipelang.ir.plan import Model, Plan, Role
 from recipelang.ir.sizing import CALL_TOKENS, MESSAGE_TOKENS, REPAIR_BYTES
 from recipelang.ir.template import Section, Slot, Template, Words
-from recipelang.runtime.members import Members, shown_bytes, text_of
+from recipelang.runtime.members import Members, images_of, shown_bytes, text_of
 from recipelang.runtime.operators import is_there
 from recipelang.runtime.values import (
     Answer,
@@ -163,10 +164,17 @@ def request_bytes(request: Request) -> int:
 
 
 def prompt_bound(
-    messages: Sequence[Message], tools: Sequence[Mapping[str, Json]] = (), schema: str | None = None
+    messages: Sequence[Message],
+    tools: Sequence[Mapping[str, Json]] = (),
+    schema: str | None = None,
+    model: Model | None = None,
 ) -> int:
-    """The most prompt tokens that a call can have; see `recipelang.ir.sizing`."""
-    return CALL_TOKENS + _size(messages) + _json_bytes(tools) + (0 if schema is None else byte_length(schema))
+    """The most prompt tokens that a call can have; see `recipelang.ir.sizing`. By default of a byte-level tokenizer."""
+    size = CALL_TOKENS + _size(messages) + _json_bytes(tools) + (0 if schema is None else byte_length(schema))
+    if model is None:
+        return size
+    images = (model.image_tokens or 0) * sum(map(images_of, messages))
+    return math.floor(size * model.tokens_per_byte) + images
 
 
 def _size(messages: Sequence[Message]) -> int:

@@ -15,6 +15,9 @@ from recipelang.runtime.expressions import Evaluator
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.frame import Execution, Frame, evaluate
 from recipelang.runtime.ledger import Account, Limits
+from recipelang.runtime.members import images_of
+from recipelang.runtime.needs import StepNeed, last_first, needs_of
+from recipelang.runtime.prompts import request_bytes
 from recipelang.runtime.steps.prepared import PreparedStep, compile_optional
 from recipelang.runtime.steps.preparing import prepare_step
 from recipelang.runtime.values import Value
@@ -35,6 +38,8 @@ class PreparedRecipe:
     contract: Evaluator | None  # what `return` holds the answer to
     limits: Limits
     time: float | None  # seconds
+    needs: tuple[StepNeed, ...]  # what each step may use
+    last_first: tuple[int, ...]  # the steps by their places, each before those whose values it reads
 
     async def __call__(
         self,
@@ -50,8 +55,20 @@ class PreparedRecipe:
         if self.time is not None:
             deadline = min(deadline, execution.timer() + self.time)
         values = {**arguments, "request": execution.request}
-        frame = Frame(execution, values, path, deadline, account.open(f"the budget of `{self.name}`", self.limits))
-        return await Progress(self, frame, list(self.waits_for), voice, answers).run()
+        own = account.open(f"the budget of `{self.name}`", self.limits)
+        frame = Frame(execution, values, path, deadline, own)
+        accounts = self._set_aside(execution, own) if own.is_tight else ()
+        try:
+            return await Progress(self, frame, list(self.waits_for), voice, answers, accounts=accounts).run()
+        finally:
+            for step in accounts:
+                own.close(step)
+
+    def _set_aside(self, execution: Execution, account: Account) -> tuple[Account, ...]:
+        """An account for each step, with what is set aside for it: there is less than all of them may need."""
+        size, images = request_bytes(execution.request), sum(map(images_of, execution.request.messages))
+        needs = [need.at(size, images) for need in self.needs]
+        return account.set_aside([step.name for step in self.steps], needs, self.last_first)
 
 
 @dataclass(slots=True)
@@ -67,6 +84,7 @@ class Progress:
     value: Value = None
     error: Exception | None = None
     group: TaskGroup | None = field(default=None)
+    accounts: tuple[Account, ...] = ()  # of the steps, where something is set aside for each
 
     async def run(self) -> Value:
         """The value of `return`. While only one step is ready it runs right here: a task costs more than a step."""
@@ -103,7 +121,11 @@ class Progress:
         frame = self._speaking() if place == self.recipe.speaker else self.frame
         if self.answers and place in self.recipe.answering:
             frame = replace(frame, answers=True)
+        if self.accounts:
+            frame = replace(frame, account=self.accounts[place])
         value = await execute(step, frame)
+        if self.accounts:
+            self.frame.account.close(self.accounts[place])
         if place == self.recipe.answer:
             self.value, self.done = value, True
             return []
@@ -199,6 +221,8 @@ def prepare_recipe(recipe: Recipe, plan: Plan) -> PreparedRecipe:
         compile_optional(next(step.contract for step in recipe.steps if isinstance(step, Return)), plan),
         limits_of(recipe.budget),
         recipe.budget.time,
+        needs_of(recipe, recipe.certificate),
+        last_first(needs, places["return"]),
     )
 
 
