@@ -172,7 +172,7 @@ def test_a_test_may_run_what_the_file_exposes() -> None:
 
 
 def test_a_boundary_holds_in_a_test_as_it_does_in_a_run() -> None:
-    boundary = 'boundary inside { when = contains(request.text, "Why"), allow = it.zone == near }\n'
+    boundary = 'boundary inside { when = contains(request.conversation, "Why"), allow = it.zone == near }\n'
     test = block_of("expect failure == boundary and calls == 0")
     assert results_of(test, recipes=TEAM + boundary)[0].passed
 
