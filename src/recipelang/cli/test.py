@@ -178,7 +178,7 @@ def _changes(arguments: argparse.Namespace, compilations: Sequence[Compilation])
     files = [path for path in arguments.files or ["."] if not path.startswith("std.")]
     folders = [path for path in files if Path(path).is_dir()]
     inside = [file for folder in folders for file in _recipes_in(Path(folder))]
-    used = [module.source.name for each in compilations for module in each.program.modules]
+    used = [name for each in compilations for name in each.sources]
     return {file: _changed(file) for file in [*files, *inside, *used] if file not in folders}
 
 
