@@ -117,6 +117,14 @@ FUNCTIONS: dict[str, Function] = {
             "estimate_tokens(text: text) -> int",
             "about how many tokens: a quarter of the bytes of UTF-8, rounded up",
         ),
+        _function(
+            "pii(what: request | answer | text) -> bool",
+            "whether it shows personal data in one of the forms that are known: e-mail addresses, telephone numbers, payment cards, accounts (IBAN), the numbers by which eleven states know people, addresses of the internet; of a request all that is in it",
+        ),
+        _function(
+            "secrets(what: request | answer | text) -> bool",
+            "whether it shows a secret in one of the forms that are known: keys by their first letters, private keys, signed tokens, passwords in addresses, and what follows words such as `password:` or `api key`, in a dozen languages; of a request all that is in it",
+        ),
         # answers
         _function(
             "matches(what: answer | text, form: contract) -> bool",

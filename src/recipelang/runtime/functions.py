@@ -13,10 +13,22 @@ from typing import Any
 from recipelang.ir.plan import Contract, Model
 from recipelang.runtime.confidence import confidence as confidence_of
 from recipelang.runtime.contracts import extract
+from recipelang.runtime.disclosures import PERSONAL, SECRET, gives_away, texts_of
 from recipelang.runtime.members import estimated_tokens
 from recipelang.runtime.operators import StepFailed, finite
 from recipelang.runtime.pieces import pieces
-from recipelang.runtime.values import Answer, Authored, Said, Task, TaskPlan, Value, byte_length, key_of, to_json
+from recipelang.runtime.values import (
+    Answer,
+    Authored,
+    Request,
+    Said,
+    Task,
+    TaskPlan,
+    Value,
+    byte_length,
+    key_of,
+    to_json,
+)
 
 Items = tuple[Value, ...]
 OfItem = Callable[[Value], Value]  # an expression over `it`
@@ -145,6 +157,14 @@ def estimate_tokens(text: str) -> int:
     return estimated_tokens(byte_length(text))
 
 
+def pii(what: Request | Answer | str) -> bool:
+    return any(gives_away(PERSONAL, text) for text in texts_of(what))
+
+
+def secrets(what: Request | Answer | str) -> bool:
+    return any(gives_away(SECRET, text) for text in texts_of(what))
+
+
 # ------------------------------------------------------------------ answers
 
 
@@ -219,6 +239,8 @@ IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own sign
     "shuffled": shuffled,
     "chunks": chunks,
     "decided": decided,
+    "pii": pii,
+    "secrets": secrets,
     "single_task": single_task,
     "count": count,
     "first": first,

@@ -149,8 +149,19 @@ def _last_user_text(request: Request) -> str:
     return ""
 
 
+def _conversation(request: Request) -> str:
+    """The text of all messages, and what the calls of tools among them say."""
+    texts = (text for message in request.messages for text in (text_of(message), _told(message)))
+    return "\n\n".join(text for text in texts if text)
+
+
+def _told(message: Message) -> str:
+    return json.dumps(message.extra, default=dict, ensure_ascii=False) if message.extra else ""
+
+
 _REQUEST: dict[str, Reader] = {
     "text": _last_user_text,
+    "conversation": _conversation,
     "tokens": lambda request: estimated_tokens(sum(byte_length(text_of(message)) for message in request.messages)),
     "turns": lambda request: sum(message.role == "user" for message in request.messages),
     "images": lambda request: sum(map(images_of, request.messages)),

@@ -24,6 +24,7 @@ from recipelang.ir.types import (
     NeverType,
     NoneType,
     PlanType,
+    RequestType,
     ScoreType,
     TextType,
     Type,
@@ -324,6 +325,13 @@ def _text_or_answer(site: CallSite, name: str) -> Typed:
     return site.elaborator.as_fitting(site.given[name][0], typed, TextType(), site.what(name))
 
 
+def _disclosing(site: CallSite) -> Result | None:
+    typed = site.elaborator.typed(site.given["what"][0], site.scope)
+    if not isinstance(typed.type, RequestType):
+        typed = _text_or_answer(site, "what")
+    return Result(_together(what=typed), BoolType())
+
+
 def _matches(site: CallSite) -> Result | None:
     what, form = _text_or_answer(site, "what"), site.value("form", ContractType(99))
     return Result(_together(what=what, form=form), BoolType())
@@ -409,6 +417,8 @@ RULES: dict[str, Callable[[CallSite], Result | None]] = {
     "lower": _text_to(TextType()),
     "contains": _contains,
     "estimate_tokens": _text_to(IntType(0, None)),
+    "pii": _disclosing,
+    "secrets": _disclosing,
     "matches": _matches,
     "similarity": _similarity,
     "agreement": _agreement,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recipelang.diagnostics.catalogue import names, types
+from recipelang.diagnostics import Edit, Fix
+from recipelang.diagnostics.catalogue import names, types, warnings
 from recipelang.ir import plan as ir
+from recipelang.ir.reading import nodes_in
 from recipelang.ir.sizing import DEFAULT_HOST_BYTES, DEFAULT_HOST_TIMEOUT
 from recipelang.ir.types import (
     BoolType,
@@ -77,13 +79,51 @@ def _is_plain(type: Type) -> bool:
 def check_boundary(node: nodes.Boundary, declarer: Declarer) -> ir.Boundary | None:
     """A promise about data; none where a part of it is missing."""
     given = read_attributes("a boundary", node.attributes, ("when", "allow"), declarer.report)
-    for name, how in (("when", '`when = contains(request.text, "internal")`'), ("allow", "`allow = it.zone == local`")):
+    for name, how in (
+        ("when", '`when = contains(request.conversation, "internal")`'),
+        ("allow", "`allow = it.zone == local`"),
+    ):
         if name not in given.values:
             declarer.report(names.MISSING_ATTRIBUTE.at(node.name.span, f"`{node.name.text}` needs `{name}`", help=how))
     if len(given.values) < 2:
         return None
+    _check_sees_all(given.values["when"], declarer)
     elaborator, scope = declarer.elaborator, declarer.constants
     when = elaborator.fitting(given.values["when"], scope, BoolType(), "`when`")
     models = scope.with_locals(it=Local(ModelType(), None, "model at hand"))
     allow = elaborator.fitting(given.values["allow"], models, BoolType(), "`allow`")
     return ir.Boundary(declarer.constants.module.qualified(node.name.text), when.expression, allow.expression, node.doc)
+
+
+def _check_sees_all(when: nodes.Expression, declarer: Declarer) -> None:
+    """A warning where a condition reads the last message, and nothing of what came before it."""
+    inside = list(nodes_in(when))
+    last = next((node for node in inside if isinstance(node, nodes.Member) and _reads(node, "text")), None)
+    if last is None or any(_reads(node, "conversation") or _is_whole(node) for node in inside):
+        return
+    declarer.report(
+        warnings.LAST_MESSAGE.at(
+            last.span,
+            "this boundary looks at the last message only",
+            label="what the user said last",
+            help="`request.conversation` is all that was said",
+            fix=Fix("use `request.conversation`", (Edit(last.span, "request.conversation"),)),
+        )
+    )
+
+
+def _reads(node: object, member: str) -> bool:
+    match node:
+        case nodes.Member(nodes.Name("request"), nodes.Name(name)):
+            return name == member
+        case _:
+            return False
+
+
+def _is_whole(node: object) -> bool:
+    """Whether the request as a whole is looked at: `pii(request)`."""
+    match node:
+        case nodes.Call(_, arguments):
+            return any(isinstance(a.value, nodes.Name) and a.value.text == "request" for a in arguments)
+        case _:
+            return False

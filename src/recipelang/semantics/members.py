@@ -61,6 +61,7 @@ _MEMBERS: dict[type, dict[str, Type]] = {
     },
     RequestType: {
         "text": TextType(),
+        "conversation": TextType(),
         "tokens": _COUNT,
         "turns": _COUNT,
         "images": _COUNT,

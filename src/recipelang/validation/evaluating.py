@@ -59,6 +59,7 @@ Environment = Mapping[str, Abstract]
 REQUEST = Fields(
     (
         ("text", Words(Linear(0, 1))),
+        ("conversation", Words(Linear(0, 1))),
         ("format", Contracts(REQUEST_REPAIRS)),
         *((n, Number(0)) for n in ("tokens", "turns", "images", "tools")),
     )

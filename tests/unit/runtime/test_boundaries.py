@@ -13,7 +13,7 @@ from recipelang.runtime.interpreter import Interpreter
 from recipelang.runtime.values import Json, Message, Request
 from runs import Outcome, asking, every_backend, failed, plan_of
 
-PROMISE = 'boundary private { when = contains(request.text, "internal"), allow = it.zone == local }\n'
+PROMISE = 'boundary private { when = contains(request.conversation, "internal"), allow = it.zone == local }\n'
 INTERNAL = asking("an internal matter")
 CALLS = {
     "a judge": """

@@ -274,7 +274,7 @@ def test_an_entry_is_bounded_by_its_pool_and_the_recipe_alone_by_its_types() -> 
 
 def test_money_is_that_of_the_dearest_model_and_unknown_where_one_price_is() -> None:
     dear = exposed("ask a = ten(model = strongest(ms))\nreturn a", "ms: model[1..4]", "ms = [small, middle]").total
-    unknown = exposed("ask a = ten(model = first(ms))\nreturn a", "ms: model[1..4]", "ms = [small, free]")
+    unknown = exposed("ask a = ten(model = last(ms))\nreturn a", "ms: model[1..4]", "ms = [small, free]")
     assert dear.cost is not None
     assert dear.cost.constant == pytest.approx(max(CALL + 20, 3 * CALL + 10) / 1e6)
     assert dear.cost.per_byte == 3 / 1e6

@@ -8,7 +8,7 @@ from recipelang.diagnostics.diagnostic import Code
 _MODELS = """
 model house { backend = lab, id = "a", price = { input = $0, output = $0 }, zone = local }
 model cloud { backend = lab, id = "b", price = { input = $1, output = $1 }, zone = far }
-boundary private { when = contains(request.text, "internal"), allow = it.zone == local }
+boundary private { when = contains(request.conversation, "internal"), allow = it.zone == local }
 """
 _WRONG = """recipe r(small: model, big: model) -> answer {
   choose a { when request.turns > 3 => solver(model = big) otherwise => solver(model = small) }

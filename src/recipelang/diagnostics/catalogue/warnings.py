@@ -13,6 +13,15 @@ NO_PRICE = Code(
     LAB + SMALL,
     Severity.WARNING,
 )
+LAST_MESSAGE = Code(
+    "W0703",
+    "promise that looks at the last message only",
+    "The whole conversation goes to the models, and `request.text` is only what the user said last: what was said before, "
+    "and what tools gave, passes such a boundary unseen.",
+    'boundary internal { when = contains(request.text, "internal"), allow = it.zone == local }\n',
+    'boundary internal { when = contains(request.conversation, "internal"), allow = it.zone == local }\n',
+    Severity.WARNING,
+)
 UNUSED = Code(
     "W0702",
     "nothing reads it",
