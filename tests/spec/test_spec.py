@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -18,6 +19,7 @@ from page_fences import FENCES, ROOT, Fence, fences_of, files_up_to
 from recipelang import compile_text
 from recipelang.compilation import Compilation
 from recipelang.ir.document import seal
+from recipelang.ir.plan import Plan
 from recipelang.recipetests.running import run_tests
 from runs import WORLD
 from scripted_cases import Run, must_come_out_as_it_says
@@ -28,6 +30,7 @@ IN_SPEC = [fence for fence in FENCES if fence.page.parent == SPEC]
 RECIPES = [fence for fence in IN_SPEC if fence.kind == "recipe"]
 PLANS = [fence for fence in IN_SPEC if fence.words == ("toml", "plan")]
 RUNS = [fence for fence in IN_SPEC if fence.words == ("toml", "run")]
+USE_WORLD = 'use "./world.recipe"\n'
 KINDS = {"recipe", "toml", "console", "ebnf", "text"}
 MARK = re.compile(r"^ *#[^\n^]*?(?P<marks>\^+) (?P<code>[EW]\d{4})$")
 
@@ -40,9 +43,12 @@ def compilation_of(fence: Fence) -> Compilation:
     return compile_text(fence.text, fence.file or "page.recipe", files_up_to(fence))
 
 
-def recipe_before(fence: Fence) -> Fence:
-    """The program that a fence is about: the last one above it."""
-    return [other for other in fences_of(fence.page) if other.kind == "recipe" and other.line < fence.line][-1]
+def plan_for(fence: Fence) -> Plan:
+    """The plan of the program that a fence is about, the last one above it; the world is a part of its file."""
+    above = [other for other in fences_of(fence.page) if other.kind == "recipe" and other.line < fence.line][-1]
+    compilation = compilation_of(replace(above, text=above.text.replace(USE_WORLD, WORLD)))
+    assert compilation.plan is not None, compilation.diagnostics
+    return compilation.plan
 
 
 # ------------------------------------------------------------------ mistakes
@@ -109,9 +115,7 @@ def differences(shown: Any, actual: Any, where: str) -> Iterator[str]:  # Any: w
 
 @pytest.mark.parametrize("fence", PLANS, ids=place)
 def test_the_plan_says_what_is_shown_of_it(fence: Fence) -> None:
-    compilation = compilation_of(recipe_before(fence))
-    assert compilation.plan is not None, compilation.diagnostics
-    plan = seal(compilation.plan).model_dump(mode="json")["plan"]
+    plan = seal(plan_for(fence)).model_dump(mode="json")["plan"]
     assert not list(differences(tomllib.loads(fence.text), plan, "plan"))
 
 
@@ -122,9 +126,7 @@ def test_the_plan_says_what_is_shown_of_it(fence: Fence) -> None:
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("fence", RUNS, ids=place)
 async def test_a_run_comes_out_as_it_is_shown(fence: Fence) -> None:
-    compilation = compilation_of(recipe_before(fence))
-    assert compilation.plan is not None, compilation.diagnostics
-    await must_come_out_as_it_says(compilation.plan, cast(Run, tomllib.loads(fence.text)))
+    await must_come_out_as_it_says(plan_for(fence), cast(Run, tomllib.loads(fence.text)))
 
 
 # ------------------------------------------------------------ the whole of it

@@ -48,7 +48,7 @@ def run_test(checked: Checked, test: RecipeTest) -> TestResult:
     plan, script = plan_of(checked, test), Script(test.replies)
     ended = anyio.run(_run, plan, test, script, checked.contracts, backend_options={"loop_factory": VirtualTimeLoop})
     watched = Watched(plan, plan.entries[test.name], ended.trace)
-    values = _values(test, watched, ended)
+    values = {"request": request_of(test, checked.contracts), **_values(test, watched, ended)}
     problems = tuple(_problems(test, script, ended))
     # expectations may name what the run does not need
     named = replace(plan, models={**checked.models, **test.models}, contracts=checked.contracts)

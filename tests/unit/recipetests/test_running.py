@@ -50,6 +50,10 @@ def test_what_one_part_shows_holds_for_those_behind_it() -> None:
     assert holds(SAID, GOOD_GRADE, "expect result.cost != none and result.cost <= $1")
 
 
+def test_an_expectation_may_read_the_request() -> None:
+    assert holds(SAID, GOOD_GRADE, 'expect request.text != "" and (request.metadata["x"] or "-") == "-"')
+
+
 def test_a_delay_takes_virtual_time_only() -> None:
     result = result_of('reply solver = "Because." after 50s', GOOD_GRADE, "expect time == 50s")
     assert result.passed
