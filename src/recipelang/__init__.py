@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recipelang.backends.opening import BackendProblem
     from recipelang.backends.scripted import ScriptedBackend
+    from recipelang.comparing.difference import Difference, difference
     from recipelang.compilation import Compilation, compile_file, compile_text
     from recipelang.hostfunctions.rooms import NotIsolated, RoomLimits
     from recipelang.hostfunctions.testing import RunTests
     from recipelang.hosts.binding import ArgumentProblem
     from recipelang.hosts.blocking import BlockingEngine
+    from recipelang.hosts.bundling import bundled
     from recipelang.hosts.engine import Engine
     from recipelang.hosts.functions import FunctionProblem
+    from recipelang.hosts.locking import Lock, lock_of, read_lock
     from recipelang.hosts.recipes import CompileError
     from recipelang.hosts.requests import RequestProblem
-    from recipelang.ir.document import PlanProblem, dump, load
+    from recipelang.ir.document import Bundle, PlanProblem, dump, load, load_bundle
     from recipelang.ir.plan import Plan
     from recipelang.runtime.failures import RunFailure, RunFailureKind
     from recipelang.runtime.interpreter import RunResult
@@ -47,9 +50,11 @@ _HOMES = {
     "BackendError": "runtime.ports",
     "BackendProblem": "backends.opening",
     "BlockingEngine": "hosts.blocking",
+    "Bundle": "ir.document",
     "Compilation": "compilation",
     "CompileError": "hosts.recipes",
     "Delta": "runtime.ports",
+    "Difference": "comparing.difference",
     "Engine": "hosts.engine",
     "Event": "runtime.ports",
     "FailureKind": "runtime.ports",
@@ -57,6 +62,7 @@ _HOMES = {
     "HostFunction": "runtime.ports",
     "Journal": "runtime.ports",
     "LoadProblem": "source",
+    "Lock": "hosts.locking",
     "ModelCall": "runtime.ports",
     "NotIsolated": "hostfunctions.rooms",
     "Plan": "ir.plan",
@@ -72,10 +78,15 @@ _HOMES = {
     "Spend": "runtime.ledger",
     "Trace": "runtime.trace",
     "Usage": "runtime.values",
+    "bundled": "hosts.bundling",
     "compile_file": "compilation",
     "compile_text": "compilation",
+    "difference": "comparing.difference",
     "dump": "ir.document",
     "load": "ir.document",
+    "load_bundle": "ir.document",
+    "lock_of": "hosts.locking",
+    "read_lock": "hosts.locking",
 }
 
 __all__ = [
@@ -85,9 +96,11 @@ __all__ = [
     "BackendError",
     "BackendProblem",
     "BlockingEngine",
+    "Bundle",
     "Compilation",
     "CompileError",
     "Delta",
+    "Difference",
     "Engine",
     "Event",
     "FailureKind",
@@ -95,6 +108,7 @@ __all__ = [
     "HostFunction",
     "Journal",
     "LoadProblem",
+    "Lock",
     "ModelCall",
     "NotIsolated",
     "Plan",
@@ -110,10 +124,15 @@ __all__ = [
     "Spend",
     "Trace",
     "Usage",
+    "bundled",
     "compile_file",
     "compile_text",
+    "difference",
     "dump",
     "load",
+    "load_bundle",
+    "lock_of",
+    "read_lock",
 ]
 
 

@@ -13,7 +13,7 @@ from recipelang.ir.plan import Entry, Plan, Recipe
 from recipelang.resources import standard_recipe
 from recipelang.semantics.checking import Checked, check
 from recipelang.semantics.modules import Gatherer, Program
-from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, Source, Span
+from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, RememberingLoader, Source, Span
 
 MOST_WAYS = 5
 """Ways for a request to reach where it must not that a message tells."""
@@ -28,14 +28,25 @@ class Compilation:
     reported: list[Diagnostic] = field(default_factory=list)
 
     @cached_property
+    def files(self) -> RememberingLoader:
+        return RememberingLoader(self.loader)
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """All that was read to know what the source means, itself, standard recipes and schemas included, by name."""
+        _ = self.checked
+        modules = {module.source.name: module.source for module in self.program.modules}
+        return {**modules, **self.files.loaded}
+
+    @cached_property
     def program(self) -> Program:
         from recipelang.syntax.parser import parse  # deferred: start-up cost
 
-        return Gatherer(self.loader, parse, self.reported.append).gather(self.source)
+        return Gatherer(self.files, parse, self.reported.append).gather(self.source)
 
     @cached_property
     def checked(self) -> Checked:
-        return check(self.program, self.loader, self.reported.append)
+        return check(self.program, self.files, self.reported.append)
 
     @cached_property
     def plan(self) -> Plan | None:

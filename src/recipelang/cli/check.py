@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recipelang.cli.compiling import add_format, opened, print_json, show
 from recipelang.cli.exits import Exit
+from recipelang.cli.locking import add_locked, must_be_locked
 from recipelang.cli.writing import swap_in, unwritable
 from recipelang.diagnostics import Diagnostic
 from recipelang.diagnostics.rendering import apply_fixes, summary, to_json
@@ -17,6 +18,7 @@ from recipelang.diagnostics.rendering import apply_fixes, summary, to_json
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="a .recipe file, std.NAME, or - for standard input")
     parser.add_argument("--fix", action="store_true", help="apply the fixes that are safe, then check again")
+    add_locked(parser)
     add_format(parser)
 
 
@@ -30,6 +32,8 @@ def run(arguments: argparse.Namespace) -> Exit:
                 _write(Path(path), fixed)
                 compilation = opened(path)
         found += compilation.diagnostics
+        if arguments.locked and not compilation.has_errors:
+            must_be_locked(path, compilation)
     if arguments.format == "json":
         print_json({"diagnostics": [to_json(diagnostic) for diagnostic in found]})
     else:

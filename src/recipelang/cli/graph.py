@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from recipelang.cli.compiling import opened, plan_of
+from recipelang.cli.compiling import plan_at
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.writing import write
 from recipelang.diagnostics.suggesting import nearest
@@ -17,14 +17,14 @@ DRAWERS = {"mermaid": mermaid, "dot": dot, "svg": svg}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="a .recipe file, std.NAME, or - for standard input")
+    parser.add_argument("file", help="a .recipe file, std.NAME, a plan, a bundle, or -")
     parser.add_argument("--recipe", help="which one; by default the first of the file")
     parser.add_argument("--format", choices=sorted(DRAWERS), default="mermaid")
     parser.add_argument("-o", "--output", help="where to write it; standard output by default")
 
 
 def run(arguments: argparse.Namespace) -> Exit:
-    plan = plan_of(opened(arguments.file))
+    plan = plan_at(arguments.file)
     if not plan.recipes:
         raise Stop(Exit.USAGE, f"{arguments.file} declares no recipe")
     name = arguments.recipe or next(iter(plan.recipes))

@@ -21,12 +21,20 @@ VERBS = {
     "fmt": "put recipes into their one layout",
     "graph": "draw a recipe's graph",
     "compile": "write the plan that a host loads",
+    "bundle": "write the plan and all that it was made from into one sealed file",
+    "lock": "note the digests of all files behind a recipe, to see whether any changes",
+    "diff": "tell what has changed from one recipe, plan or bundle to another",
+    "doc": "write pages about a library of recipes",
     "explain": "explain a message's code",
     "models": "fetch, list and remove the models that run on this machine",
 }
 
 EXAMPLES = {
-    "check": ("recipelang check team.recipe", "recipelang check --fix *.recipe"),
+    "check": (
+        "recipelang check team.recipe",
+        "recipelang check --fix *.recipe",
+        "recipelang check --locked team.recipe",
+    ),
     "run": (
         'recipelang run confidence "What is the capital of France?"',
         'recipelang run confidence --set threshold=80% "Who wrote Hamlet?"',
@@ -39,6 +47,16 @@ EXAMPLES = {
     "fmt": ("recipelang fmt team.recipe", "recipelang fmt --check *.recipe"),
     "graph": ("recipelang graph std.fusion", "recipelang graph team.recipe --format svg -o team.svg"),
     "compile": ("recipelang compile team.recipe -o team.plan.json", "recipelang compile --schema"),
+    "bundle": (
+        "recipelang bundle team.recipe -o team.bundle",
+        "recipelang bundle --extract team.bundle -o sources",
+    ),
+    "lock": ("recipelang lock team.recipe",),
+    "diff": (
+        "recipelang diff team.bundle team.recipe",
+        "recipelang diff team.bundle team.recipe --fail-on more-calls,more-money",
+    ),
+    "doc": ("recipelang doc recipes/ -o pages", "recipelang doc std -o pages"),
     "explain": ("recipelang explain E0501", "recipelang explain"),
     "models": ("recipelang models list", "recipelang models pull strong", "recipelang models remove tiny strong"),
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from recipelang.cli.compiling import add_format, opened, plan_of, print_json
+from recipelang.cli.compiling import add_format, plan_at, print_json
 from recipelang.cli.exits import Exit, Stop
 from recipelang.ir.certificate import Bound, Certificate, StepBound
 from recipelang.ir.plan import Entry, Plan, Recipe
@@ -23,21 +23,25 @@ FIGURES = ("calls", "prompt", "completion", "cost", "time", "at once")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="a .recipe file, std.NAME, or - for standard input")
+    parser.add_argument("file", help="a .recipe file, std.NAME, a plan, a bundle, or -")
     parser.add_argument(
-        "--request", type=_bytes, default=None, metavar="BYTES", help="the size of the request that the figures are for"
+        "--request",
+        type=request_bytes,
+        default=None,
+        metavar="BYTES",
+        help="the size of the request that the figures are for",
     )
     add_format(parser)
 
 
-def _bytes(text: str) -> int:
+def request_bytes(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 12:
         raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of bytes")
     return int(text)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
-    plan = plan_of(opened(arguments.file))
+    plan = plan_at(arguments.file)
     if not plan.recipes and not plan.entries:
         raise Stop(Exit.USAGE, f"{arguments.file} declares no recipe")
     if arguments.format == "json":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from recipelang.ir.document import PlanProblem, load
 from recipelang.ir.plan import Plan
+from recipelang.source.loading import is_sealed_file
 
 if TYPE_CHECKING:
     from recipelang.compilation import Compilation
@@ -24,12 +26,18 @@ class CompileError(Exception):
 
 
 def recipes_in(*recipes: str | os.PathLike[str] | Plan) -> Plan:
-    """The plan of recipes that are used together, or the one that is given.
+    """The plan of recipes that are used together, or the one that is given, or the one in a sealed file.
 
-    Raises `CompileError`, `LoadProblem` for a file that can't be read, and `UnsoundPlan` for a plan that could not run.
+    Raises `CompileError`, `LoadProblem` for a file that can't be read, `PlanProblem` for a sealed file that was changed,
+    and `UnsoundPlan` for a plan that could not run.
     """
     if len(recipes) == 1 and isinstance(recipes[0], Plan):
-        return _sound(recipes[0])
+        return sound(recipes[0])
+    sealed = [recipe for recipe in recipes if not isinstance(recipe, Plan) and is_sealed_file(os.fspath(recipe))]
+    if sealed and len(recipes) == 1:
+        return opened(Path(sealed[0]).read_bytes())
+    if sealed:
+        raise PlanProblem(f"{os.fspath(sealed[0])} is sealed: it is used alone")
     from recipelang.compilation import compile_file  # deferred: a sealed plan needs none of it
 
     paths = [os.fspath(recipe) for recipe in recipes if not isinstance(recipe, Plan)]
@@ -42,7 +50,12 @@ def recipes_in(*recipes: str | os.PathLike[str] | Plan) -> Plan:
     return plan
 
 
-def _sound(plan: Plan) -> Plan:
+def opened(document: bytes) -> Plan:
+    """The plan in a sealed document, found sound; raises `PlanProblem` and `UnsoundPlan`."""
+    return sound(load(document))
+
+
+def sound(plan: Plan) -> Plan:
     """A plan that any tool may have made: looked at before it runs, and its bounds proved anew, whatever it says."""
     from recipelang.validation.bounds import certified  # deferred: start-up cost
     from recipelang.validation.graph import must_be_valid  # deferred: start-up cost

@@ -112,3 +112,17 @@ def decode(name: str, data: bytes) -> Source:
     if "\0" in text:
         raise LoadProblem(name, "contains a NUL character: this is not a text file", text.index("\0"))
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def is_sealed(beginning: bytes) -> bool:
+    """Whether a file that begins so is to be read as a sealed document: no recipe begins with a brace."""
+    return beginning.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+
+
+def is_sealed_file(path: str) -> bool:
+    """Whether a file holds a sealed plan, alone or in a bundle: by what is in it, whatever it is called."""
+    try:
+        with Path(path).open("rb") as file:
+            return is_sealed(file.read(1024))
+    except (OSError, ValueError):  # who reads it says why it can't be read
+        return False
