@@ -22,7 +22,7 @@ WIDTH = 100
 WIDEST = 24
 """Columns for the name of a step, at most."""
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t")
-_SHOWN_ALREADY = ("backend", "timeout", "deadline", "budget")
+_SHOWN_ALREADY = ("backend", "timeout", "deadline", "budget", "host")
 """Failures that a line of their own told when they happened."""
 
 
@@ -45,9 +45,9 @@ class Progress:
     def record(self, event: Event) -> None:
         self.events.append(event)
         call = event.data.get("call", 0)
-        if event.kind == "call_start":
+        if event.kind in ("call_start", "host_call_start"):
             self._running[event.step, call] = (time.monotonic(), event)
-        elif event.kind in ("call_end", "call_failed", "call_cancelled"):
+        elif event.kind.removeprefix("host_") in ("call_end", "call_failed", "call_cancelled"):
             self._running.pop((event.step, call), None)
         told = _told(event)
         if told is not None:
@@ -56,13 +56,18 @@ class Progress:
     def _line(self, event: Event, mark: str, style: str, what: str) -> Text:
         """A line of three columns; the first is as wide as the longest step so far, within reason."""
         self._width = max(self._width, min(len(event.step), WIDEST))
-        model = self._called.get(event.data.get("model", ""), "")
-        about = without_controls(f"{model}  {what}" if model else what)
+        who = self._who(event)
+        about = without_controls(f"{who}  {what}" if who else what)
         return Text.assemble((mark, style), " ", (f"{event.step:<{self._width}}", "bold"), "  ", about)
 
+    def _who(self, event: Event) -> str:
+        """The model or the function of the host that an event is about."""
+        if "extern" in event.data:
+            return str(event.data["extern"]).rpartition(".")[2]
+        return self._called.get(event.data.get("model", ""), "")
+
     def _foot(self, since: float, event: Event) -> tuple[RenderableType, ...]:
-        model = self._called[event.data["model"]]
-        return self._spinner, event.step, model, f"{time.monotonic() - since:.1f} s", self._starting
+        return self._spinner, event.step, self._who(event), f"{time.monotonic() - since:.1f} s", self._starting
 
     def __rich__(self) -> Table:
         table = Table.grid(padding=(0, 1))
@@ -120,6 +125,12 @@ def _told(event: Event) -> tuple[str, str, str] | None:
             used = tokens(data["prompt_tokens"], data["completion_tokens"])
             cut = "  cut off at its limit" if data["finish"] == "length" else ""
             return "✓", "green", f"{data['latency']:.1f} s  {used}{_money(data)}{cut}"
+        case "host_call_end":
+            return "✓", "green", f"{data['latency']:.1f} s"
+        case "host_call_failed":
+            return "✗", "red", data["why"]
+        case "host_retry":
+            return "↻", "yellow", "again"
         case "call_failed" | "call_refused":
             return "✗", "red", data["message"]
         case "call_cancelled":

@@ -7,6 +7,7 @@ standard output, and one line of JSON on standard error says how it ended.
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import json
 import linecache
@@ -291,7 +292,7 @@ def perform(told: Told, writing: int) -> int:
 def tested(cases: str, module: ModuleType) -> bool:
     """Whether the tests hold: what they say at the top, then each of their `test` functions and `TestCase`s."""
     before = dict(vars(module))
-    if not ran(lambda: run_text(cases, "tests.py", module)):
+    if not ran(lambda: run_text(cases, "tests.py", module, telling=True)):
         return False
     found = {name: value for name, value in vars(module).items() if before.get(name) is not value}
     functions = [value for name, value in found.items() if name.startswith("test") and isinstance(value, FunctionType)]
@@ -325,9 +326,33 @@ def lost_cases(found: Mapping[str, object]) -> int:
     return len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
 
 
-def run_text(text: str, name: str, module: ModuleType) -> None:
+def run_text(text: str, name: str, module: ModuleType, *, telling: bool = False) -> None:
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)  # which tracebacks show
-    exec(compile(text, name, "exec", dont_inherit=True), vars(module))
+    tree = compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    if telling:
+        tree = ast.fix_missing_locations(Telling().visit(tree))
+    exec(compile(tree, name, "exec", dont_inherit=True), vars(module))
+
+
+class Telling(ast.NodeTransformer):
+    """Lets an `assert` that compares two values say which they were: a model can't look at them."""
+
+    def visit_Assert(self, node: ast.Assert) -> ast.Assert:
+        match node:
+            case ast.Assert(test=ast.Compare(left=left, ops=[operator], comparators=[right]) as test, msg=None):
+                sides = [
+                    ast.copy_location(ast.NamedExpr(ast.Name(name, ast.Store()), side), side)
+                    for name, side in (("_left", left), ("_right", right))
+                ]
+                told = ast.parse(f"f'assert {{_left!r:.300}} {spelled(operator)} {{_right!r:.300}}'", mode="eval").body
+                compared = ast.copy_location(ast.Compare(sides[0], [operator], [sides[1]]), test)
+                return ast.copy_location(ast.Assert(compared, ast.copy_location(told, node)), node)
+        return node
+
+
+def spelled(operator: ast.cmpop) -> str:
+    name = ast.Name("_")
+    return ast.unparse(ast.Compare(name, [operator], [name]))[2:-2]
 
 
 def ran(code: Callable[[], None], *, may_exit: bool = False) -> bool:

@@ -36,8 +36,9 @@ class RunTests:
         return {"passed": ended.passed, "log": self._log(ended)}
 
     def _log(self, ended: Ended) -> str:
+        """How it ended, where that is not plain, and what it printed; in this order, for a prompt may cut the end."""
         note = _note(ended, self._rooms.limits)
-        return "\n".join(part for part in (ended.printed.strip("\n"), note and f"[{note}]") if part)
+        return "\n".join(part for part in (note and f"[{note}]", ended.printed.strip("\n")) if part)
 
 
 def _note(ended: Ended, limits: RoomLimits) -> str:

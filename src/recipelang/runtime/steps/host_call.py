@@ -73,7 +73,7 @@ class CallingHost:
         if found.problem is not None:
             raise self._failure(frame, path, f"it promises something else: {found.problem}")
         content = {"value": to_json(found.value)} if recorder.content else {}
-        recorder.record("host_call_end", path, extern=name, **content)
+        recorder.record("host_call_end", path, extern=name, latency=execution.timer() - now, **content)
         return found.value
 
     def _failure(self, frame: Frame, path: str, why: str) -> RunFailure:
