@@ -18,6 +18,7 @@ import pytest
 from page_fences import FENCES, ROOT, Fence, fences_of, files_up_to
 from recipelang import compile_text
 from recipelang.compilation import Compilation
+from recipelang.ir import sizing
 from recipelang.ir.document import seal
 from recipelang.ir.plan import Plan
 from recipelang.recipetests.running import run_tests
@@ -149,3 +150,11 @@ def test_a_chapter_is_numbered_as_its_file_and_is_in_the_contents(chapter: Any) 
 def test_the_programs_of_the_specification_and_the_conformance_cases_count_on_the_same() -> None:
     (shown,) = (fence.text for fence in fences_of(SPEC / "README.md") if fence.file == "world.recipe")
     assert shown == WORLD
+
+
+def test_the_constants_of_the_arithmetic_are_those_of_the_compiler() -> None:
+    page = (SPEC / "11-budgets.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([\d.]+) \|", page, re.MULTILINE))
+    assert rows == {name: str(getattr(sizing, name)) for name in rows}
+    internal = {"GREATEST_INTEGER", "PIECE_SLACK"}  # of chapter 7, and of one function
+    assert rows.keys() == {name for name in vars(sizing) if name.isupper()} - internal
