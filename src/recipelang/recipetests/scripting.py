@@ -11,6 +11,7 @@ import anyio
 from recipelang.backends.refusals import refusal
 from recipelang.backends.scripted import After, reply_to
 from recipelang.backends.scripted import Outcome as Played
+from recipelang.runtime.confidence import log_probability
 from recipelang.runtime.ports import BackendError, FailureKind, HostFunction, ModelCall, Reply
 from recipelang.runtime.values import Json, TokenLogprob
 from recipelang.semantics.tested import Failing, Giving, Saying, ScriptedReply
@@ -122,23 +123,9 @@ def _said(call: ModelCall, said: Saying) -> Reply:
     if said.tokens is not None and reply.usage is not None:
         reply = replace(reply, usage=replace(reply.usage, completion_tokens=said.tokens))
     if said.confidence is not None and call.logprobs:
-        token = TokenLogprob(said.text or " ", logarithm(said.confidence), -math.inf)
+        token = TokenLogprob(said.text or " ", log_probability(said.confidence), -math.inf)
         reply = replace(reply, logprobs=(token,))
     return reply
-
-
-def logarithm(probability: float) -> float:
-    """The least logarithm that gives back no less than the probability: `accept = confidence(it) >= 0.72` takes 72%.
-
-    >>> all(math.exp(logarithm(percent / 100)) >= percent / 100 for percent in range(101))
-    True
-    """
-    if probability <= 0:
-        return -math.inf
-    found = math.log(probability)
-    while math.exp(found) < probability:
-        found = math.nextafter(found, math.inf)
-    return found
 
 
 def _failed(failing: Failing) -> BackendError:

@@ -1,0 +1,160 @@
+"""A backend over a pack: a call for a question, a model and a sample gets what was recorded there, or ends the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import anyio
+
+from recipelang.evaluation.packs import Pack, Row, Verdict
+from recipelang.runtime.confidence import log_probability
+from recipelang.runtime.ports import Delta, ModelCall, NotRecorded, Reply
+from recipelang.runtime.values import TokenLogprob, Usage
+
+SampleRule = Callable[[str, int, int], int]
+"""Which recorded sample a call gets: from the question, how many the model has, and which of equal calls this is."""
+Saying = Callable[[Row], str]
+"""What a model is taken to have said."""
+
+MALFORMED = "malformed"
+"""How a reply ended whose form could not be read: what a recipe sees as `answer.finish`."""
+
+
+def as_asked(_question: str, _samples: int, asked: int) -> int:
+    """The first of equal calls gets the first sample, the second the second."""
+    return asked
+
+
+def drawn(question: str, samples: int, asked: int) -> int:
+    """One sample for each question, drawn by its name; there is no second one."""
+    if asked:
+        raise NotRecorded(f"the question `{question}` has one drawn sample for each model, and another was asked for")
+    return int(sha256(f"pick|{question}".encode()).hexdigest()[:8], 16) % samples
+
+
+def said(row: Row) -> str:
+    """Its own words where they are recorded, else its final answer; nothing where it gave none."""
+    return row.text if row.text is not None else row.final or ""
+
+
+def concluded(row: Row) -> str:
+    """`ANSWER: ` and its final answer, which may be an empty text; nothing at all where it gave none."""
+    return "" if row.final is None else f"ANSWER: {row.final}"
+
+
+def rated(row: Row) -> str:
+    """Its ratings, as a record of a role would be said."""
+    return json.dumps({"ratings": row.ratings})
+
+
+@dataclass(slots=True)
+class Asking:
+    """A question while a recipe works on it, and the rows that its calls have got."""
+
+    question: str
+    rows: list[Row] = field(default_factory=list)
+
+
+_ASKING: ContextVar[Asking] = ContextVar("recipelang.evaluation.asking")  # each run has its own, all its tasks included
+
+
+class ReplayBackend:
+    """Answers from a pack. A model is known by its id in the plan, which is its name in the pack.
+
+    `in_time`: whether a call takes as long as it did, on the clock of the event loop; on one that jumps, that takes none.
+    """
+
+    def __init__(self, pack: Pack, *, sample: SampleRule = as_asked, says: Saying = said, in_time: bool = True) -> None:
+        self._pack = pack
+        self._sample = sample
+        self._says = says
+        self._in_time = in_time
+
+    @contextmanager
+    def answering(self, question: str) -> Iterator[Asking]:
+        """The calls that are made inside are about this question; those of other tasks are not."""
+        asking = Asking(question)
+        token = _ASKING.set(asking)
+        try:
+            yield asking
+        finally:
+            _ASKING.reset(token)
+
+    async def complete(self, call: ModelCall) -> Reply:
+        asking = self._asking()
+        row = self._row(asking.question, call)
+        asking.rows.append(row)
+        if self._in_time and row.latency is not None:
+            await anyio.sleep(row.latency)
+        return self._reply(row, call)
+
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
+        reply = await self.complete(call)
+        yield Delta(reply.text)
+        yield Delta(reply=reply)
+
+    def verdict(self, model: str, text: str) -> Verdict:
+        """How what a model said to the question at hand was graded; raises `NotRecorded` where no call was answered so.
+
+        For graders, and for functions of the host that stand for a perfect verifier: a recipe never sees it.
+        """
+        asking = self._asking()
+        rows = [row for row in asking.rows if row.model == model and self._says(row) == text]
+        verdicts = {self._pack.verdicts[row.place] for row in rows}
+        if len(verdicts) != 1:
+            known = "was graded in different ways" if verdicts else "was never recorded"
+            raise NotRecorded(f"what `{model}` is said to have answered to `{asking.question}` {known}: {text!r:.80}")
+        return verdicts.pop()
+
+    def _asking(self) -> Asking:
+        asking = _ASKING.get(None)
+        if asking is None:
+            raise NotRecorded("a call was made outside of any question")
+        return asking
+
+    def recorded(self, question: str, model: str, asked: int = 0) -> Row | None:
+        """The row that a call would get, or none."""
+        samples = self._pack.samples.get(model)
+        return (
+            None if samples is None else self._pack.rows.get((question, model, self._sample(question, samples, asked)))
+        )
+
+    def _row(self, question: str, call: ModelCall) -> Row:
+        row = self.recorded(question, call.model.id, call.sample)
+        if row is None:
+            raise NotRecorded(
+                f"the pack `{self._pack.name}` has no answer of `{call.model.id}` to `{question}`, sample {call.sample}"
+            )
+        return row
+
+    def _reply(self, row: Row, call: ModelCall) -> Reply:
+        text = self._says(row)
+        return Reply(
+            text,
+            MALFORMED if row.malformed else "stop",
+            _usage(row),
+            _logprobs(row, text) if call.logprobs else None,
+            cost=row.cost,
+        )
+
+
+def _usage(row: Row) -> Usage | None:
+    """What is recorded; what is not known of a call of which something is counts as nothing."""
+    known = (row.prompt_tokens, row.completion_tokens)
+    if known == (None, None):
+        return None
+    return Usage(row.prompt_tokens or 0, row.completion_tokens or 0, reported=None not in known)
+
+
+def _logprobs(row: Row, text: str) -> tuple[TokenLogprob, ...] | None:
+    """How sure the model was as the log-probability of its one token, which every measure of confidence reads."""
+    if row.log_confidence is not None:
+        return (TokenLogprob(text or " ", row.log_confidence),)
+    if row.stated_confidence is not None:
+        return (TokenLogprob(text or " ", log_probability(row.stated_confidence)),)
+    return None
