@@ -60,6 +60,13 @@ def files_up_to(fence: Fence) -> dict[str, str]:
     return {f.file: f.text for f in shown if f.file is not None}
 
 
+def put_files_of(page_up_to: Fence, folder: Path, said: str = "", meant: str = "") -> None:
+    """The files that the page has shown so far, in a folder; where they say one thing, another may be meant."""
+    for name, text in files_up_to(page_up_to).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text.replace(said, meant) if said else text, encoding="utf-8")
+
+
 def trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
 

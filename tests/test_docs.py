@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from page_fences import FENCES, Fence, agrees, fences_of, files_up_to
+from page_fences import FENCES, Fence, agrees, fences_of, put_files_of
 from upstream import Answer, Received, Upstream, answered, completion, replying
 
 PLACEHOLDER = "127.0.0.1:8000"
@@ -51,8 +51,7 @@ def shown_below(fence: Fence) -> str | None:
 
 
 def run(fence: Fence, folder: Path, address: str) -> None:
-    for name, text in files_up_to(fence).items():
-        (folder / name).write_text(text.replace(PLACEHOLDER, address), encoding="utf-8")
+    put_files_of(fence, folder, PLACEHOLDER, address)
     program = folder / (fence.file or "program.py")
     program.write_text(fence.text.replace(PLACEHOLDER, address), encoding="utf-8")
     done = subprocess.run(

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from page_fences import FENCES, ROOT, Fence, agrees, files_up_to
+from page_fences import FENCES, ROOT, Fence, agrees, files_up_to, put_files_of
 from recipelang import compile_text
 from recipelang.formatting.proving import formatted
 from recipelang.source import Source
@@ -87,8 +87,7 @@ def test_a_recipe_on_a_page_is_in_the_one_layout(fence: Fence) -> None:
 
 @pytest.mark.parametrize("fence", OFFLINE, ids=lambda fence: fence.place)
 def test_a_command_on_a_page_prints_what_the_page_shows(fence: Fence, tmp_path: Path) -> None:
-    for name, text in files_up_to(fence).items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    put_files_of(fence, tmp_path)
     for command in commands_of(fence):
         run(command, tmp_path)
 

@@ -32,11 +32,11 @@ recipe twice(writer: model, note: text = "a | b") -> answer {
 TEAM = """\
 use "./library"
 use "./library/lab.recipe"
-use std.confidence
+use std.direct
 
 ## The careful one.
 expose "team/careful" = library.twice(large)
-expose "team/auto" = confidence([small, large])
+expose "team/auto" = direct(small)
 """
 run = pytest.fixture(command)
 
@@ -81,14 +81,14 @@ def test_a_bundle_and_a_plan_of_the_same_recipes_have_the_same_digest(run: Comma
     bundle, plan = (json.loads(Path(name).read_text(encoding="utf-8")) for name in ("team.bundle", "team.plan.json"))
     assert (bundle["digest"], bundle["plan"]) == (plan["digest"], plan["plan"])
     assert run("compile", "team.bundle").out == Path("team.plan.json").read_text(encoding="utf-8")
-    assert list(bundle["sources"]) == ["library/lab.recipe", "library/twice.recipe", "std.confidence", "team.recipe"]
+    assert list(bundle["sources"]) == ["library/lab.recipe", "library/twice.recipe", "std.direct", "team.recipe"]
 
 
 def test_the_sources_of_a_bundle_are_had_back_and_compile_to_the_same_plan(run: Command) -> None:
     run("bundle", "team.recipe", "-o", "team.bundle")
     done = run("bundle", "--extract", "team.bundle", "-o", "back")
     assert done.out.splitlines() == [
-        "back/library/lab.recipe", "back/library/twice.recipe", "back/std/confidence.recipe", "back/team.recipe",
+        "back/library/lab.recipe", "back/library/twice.recipe", "back/std/direct.recipe", "back/team.recipe",
     ]  # fmt: skip
     assert run("compile", "back/team.recipe").out == run("compile", "team.recipe").out
     assert run("bundle", "--extract", "team.bundle", "-o", "back").status == Exit.FINE
@@ -138,7 +138,7 @@ def test_what_a_bundle_needs_is_said(run: Command) -> None:
 def test_a_lock_holds_while_nothing_changes(run: Command) -> None:
     assert run("lock", "team.recipe").status == Exit.FINE
     lock = json.loads(Path("team.recipe.lock").read_text(encoding="utf-8"))
-    assert list(lock["files"]) == ["library/lab.recipe", "library/twice.recipe", "std.confidence", "team.recipe"]
+    assert list(lock["files"]) == ["library/lab.recipe", "library/twice.recipe", "std.direct", "team.recipe"]
     assert run("check", "--locked", "team.recipe").err == "team.recipe: no problems\n"
     assert run("compile", "--locked", "team.recipe").out == run("compile", "team.recipe").out
     assert run("bundle", "--locked", "team.recipe").status == Exit.FINE
@@ -156,8 +156,8 @@ def test_a_change_is_refused_with_the_file_that_it_is_in(run: Command) -> None:
     run("lock", "team.recipe")
     rewrite("library/twice.recipe", "better: ", "again: ")
     Path("library/new.recipe").write_text("role new() { max_tokens = 10 }\n", encoding="utf-8")
-    rewrite("team.recipe", "use std.confidence", "use std.self_verified as confidence_of")
-    rewrite("team.recipe", 'expose "team/auto" = confidence([small, large])\n', "")
+    rewrite("team.recipe", "use std.direct", "use std.self_verified as graded")
+    rewrite("team.recipe", 'expose "team/auto" = direct(small)\n', "")
     for verb in ("check", "compile", "bundle"):
         done = run(verb, "--locked", "team.recipe")
         assert (done.status, done.out) == (Exit.PROBLEMS, "")
@@ -167,7 +167,7 @@ def test_a_change_is_refused_with_the_file_that_it_is_in(run: Command) -> None:
             "  team.recipe has changed\n"
             "  library/new.recipe is used now\n"
             "  std.self_verified is used now\n"
-            "  std.confidence is used no longer\n"
+            "  std.direct is used no longer\n"
             "`recipelang lock team.recipe` renews it, where this is meant\n"
         )
     run("lock", "team.recipe")

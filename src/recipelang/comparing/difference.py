@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from recipelang.comparing.settings import call_of, settings_of
+from recipelang.comparing.settings import arguments_of, call_of, settings_of
 from recipelang.ir.certificate import Certificate
 from recipelang.ir.plan import Plan, Recipe
 
@@ -169,7 +169,7 @@ def _by_group(group: str, name: str, changed: list[Setting]) -> Iterator[Change]
 def _line(group: str, told: Mapping[str, str]) -> str:
     match group:
         case "names":
-            return f"{told['recipe']}({told.get('arguments', '')})"
+            return f"{told['recipe']}({arguments_of(told)})"
         case "models":
             return f"{told['id']} on {told['backend']}"
         case "backends":

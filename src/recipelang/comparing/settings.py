@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -21,7 +21,6 @@ APART = frozenset(("name", "kind", "type", "certificate", "steps"))
 TIMES = frozenset(("timeout", "grace", "time"))
 MONEY = frozenset(("cost",))
 TEMPLATES = frozenset(("system", "prompt"))
-TEXTS = frozenset(("doc", "hint", "url", "id", "zone", "protocol", "backend", "spread", "on_error", "extern", "recipe"))
 
 
 def settings_of(node: Any) -> dict[str, str]:  # Any: a declaration of a plan, or a step
@@ -29,16 +28,19 @@ def settings_of(node: Any) -> dict[str, str]:  # Any: a declaration of a plan, o
     return dict(_settings(node, ""))
 
 
+def arguments_of(told: Mapping[str, str]) -> str:
+    """The arguments among the settings of an exposed name, or of a call of the host, as they stand in a call."""
+    given = {name.removeprefix("argument "): value for name, value in told.items() if name.startswith("argument ")}
+    return ", ".join(f"{name} = {value}" for name, value in given.items())
+
+
 def call_of(step: ir.Step) -> str:
     """A step in a line: what it does."""
     told = settings_of(step)
-    what = (
-        told.get("call")
-        or told.get("value")
-        or told.get("extern")
-        or ", ".join(v for k, v in told.items() if "arm" in k)
-    )
-    return f"{step.kind} {what}".strip()
+    if isinstance(step, ir.HostCall):
+        return f"call {step.extern}({arguments_of(told)})"
+    arms = ", ".join(value for name, value in told.items() if name.startswith("arm "))
+    return f"{step.kind} {told.get('call') or told.get('value') or arms}"
 
 
 def _settings(node: Any, before: str) -> Iterator[tuple[str, str]]:  # Any: as above
@@ -51,6 +53,8 @@ def _settings(node: Any, before: str) -> Iterator[tuple[str, str]]:  # Any: as a
                 yield from _settings(value, f"{name}.")
             case _ if each.name == "parameters":
                 yield from ((f"parameter {p.name}", _parameter(p)) for p in value)
+            case _ if each.name == "arguments" and all(isinstance(item, ir.CallArgument) for item in value):
+                yield from ((f"argument {a.name}", spelled_expression(a.value, LONGEST)) for a in value)
             case _ if each.name == "arms":
                 yield from ((f"arm {number}", _arm(arm)) for number, arm in enumerate(value, 1))
             case _:
@@ -80,7 +84,7 @@ def _told(name: str, value: Any) -> str:  # Any: whatever a field of a node hold
         case ir.Planning(workers, steps):
             return f"plan({workers}, {steps})"
         case tuple():
-            return ", ".join(_argument(item) if isinstance(item, ir.CallArgument) else str(item) for item in value)
+            return ", ".join(map(str, value))
         case _ if name == "returns":
             return spelled_type(value)
         case _ if is_dataclass(value):

@@ -94,7 +94,7 @@ def _figure(figure: str, value: float | None) -> str:
 def _change(change: Change) -> Iterator[str]:
     if change.status != "changed":
         sign = "+" if change.status == "added" else "-"
-        yield f"{sign} {change.name}" + (f": {change.line}" if change.line else "")
+        yield f"{sign} {change.name}{'' if not change.line or change.line.startswith('(') else ': '}{change.line}"
         return
     yield change.name
     for setting in change.settings:

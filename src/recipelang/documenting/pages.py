@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from recipelang.comparing.settings import settings_of, template_text
+from recipelang.comparing.settings import arguments_of, settings_of, template_text
 from recipelang.documenting.library import STANDARD, START, Documented, Library, Place
 from recipelang.drawing.graph import Graph, graph_of
 from recipelang.drawing.mermaid import mermaid
@@ -102,8 +102,7 @@ class Writer:
 
     def _entry(self, file: Documented, entry: ir.Entry) -> Iterator[str]:
         yield f"## {_title_of_name(entry.name)}\n"
-        arguments = settings_of(entry).get("arguments", "")
-        yield f'```text\nexpose "{entry.name}" = {entry.recipe}({arguments})\n```\n'
+        yield f'```text\nexpose "{entry.name}" = {entry.recipe}({arguments_of(settings_of(entry))})\n```\n'
         yield from _doc(entry.doc)
         if entry.certificate is not None:
             yield from _at_most(entry.certificate.total, file.plan.recipes[entry.recipe].budget.request)
