@@ -147,7 +147,7 @@ def _gives(hint: Annotation, type: Type) -> bool:
     """Whether what a function with this annotation gives may be a value of the type."""
     match type:
         case OptionalType(item):
-            return _any_of(hint, lambda one: one is NoneType) or _gives(hint, item)
+            return hint is NoneType or _gives(hint, item)
         case IntType() | FloatType() | ScoreType():
             return _any_of(hint, lambda one: one in (int, float))
         case EnumType(cases):
