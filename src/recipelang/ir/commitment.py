@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from recipelang.ir.expressions import Expression, Variable, free_variables
-from recipelang.ir.plan import Ask, Choose, Contract, Let, Recipe, Repeat, Return, Run, Step
+from recipelang.ir.expressions import ContractReference, Expression, Variable, free_variables
+from recipelang.ir.plan import (
+    Ask,
+    Call,
+    Choose,
+    Contract,
+    Let,
+    Plan,
+    Recipe,
+    Repeat,
+    Return,
+    RoleCall,
+    Run,
+    Step,
+)
+from recipelang.ir.reading import calls_of
 from recipelang.ir.types import AnswerType, ListType, OptionalType, RecordType, Type
 
 
@@ -69,3 +84,66 @@ def _has_answer(type: Type) -> bool:
             return any(_has_answer(field.type) for field in fields)
         case _:
             return False
+
+
+def answering_calls(plan: Plan, recipe: str) -> Iterator[RoleCall]:
+    """The calls of roles whose words a recipe may give as its answer."""
+    waiting, seen = [recipe], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        answering = answering_steps(plan.recipes[name])
+        for call in (call for step in plan.recipes[name].steps if step.name in answering for call in calls_of(step)):
+            if isinstance(call, RoleCall):
+                yield call
+            else:
+                waiting.append(call.recipe)
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """From which step on a recipe speaks, as a path (`reply`, `inner.final`); none where only the whole answer is sent.
+
+    `unless`: what may keep it from speaking all the same: a form that the request asks for. `why`: what keeps it silent.
+    """
+
+    step: str | None
+    unless: str = ""
+    why: str = ""
+
+
+def commitment(plan: Plan, recipe: str) -> Commitment:
+    """The commit point of a recipe: when the first word of its answer can go to the client."""
+    found = plan.recipes[recipe]
+    name = speaking_step(found)
+    if name is None:
+        return Commitment(None, why="`return` chooses or changes the answer when all is there")
+    returned = next(step for step in found.steps if isinstance(step, Return))
+    unless = "" if returned.contract is None else _demand(plan, returned.contract)
+    if unless is None:
+        return Commitment(None, why="its answer is held to a contract first")
+    step = next(step for step in found.steps if step.name == name)
+    inner = [_of_call(plan, call) for call in calls_of(step)]
+    speaking = [each for each in inner if each.step is not None]
+    if not speaking:
+        return Commitment(None, why=next((each.why for each in inner if each.why), "no arm calls anything"))
+    path = f"{name}.{speaking[0].step}" if speaking[0].step else name
+    some = "" if len(speaking) == len(inner) else "another arm is taken"
+    return Commitment(path, unless or some or speaking[0].unless)
+
+
+def _of_call(plan: Plan, call: Call) -> Commitment:
+    if not isinstance(call, RoleCall):
+        return commitment(plan, call.recipe)
+    contract = call.contract or plan.roles[call.role].contract
+    unless = "" if contract is None else _demand(plan, contract)
+    return Commitment(None, why="its answer is held to a contract first") if unless is None else Commitment("", unless)
+
+
+def _demand(plan: Plan, contract: Expression) -> str | None:
+    """What may keep an answer under this contract back; none where it does so for certain."""
+    if isinstance(contract, ContractReference):
+        return "" if demands_nothing(plan.contracts[contract.name]) else None
+    return "the request asks for a form"

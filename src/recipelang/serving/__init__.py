@@ -1,0 +1,10 @@
+"""The server: recipes behind the APIs of models. An ASGI app for any server, and what `recipelang serve` runs.
+
+>>> from recipelang.serving import app
+>>> application = app("std.direct", "std.local_models")  # any ASGI server runs it; `mount("/", ...)` puts it into another
+"""
+
+from recipelang.serving.application import app
+from recipelang.serving.bodies import BodyLimits
+
+__all__ = ["BodyLimits", "app"]

@@ -1,0 +1,331 @@
+"""One endpoint of one protocol: from a request's bytes to an answer's, whole or as it comes; a client that leaves ends its run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+from starlette.types import Receive, Scope, Send
+
+from recipelang.backends.opening import BackendProblem
+from recipelang.hosts.engine import Engine
+from recipelang.runtime.failures import RunFailure
+from recipelang.runtime.interpreter import RunResult
+from recipelang.runtime.ledger import Spend
+from recipelang.runtime.ports import Event
+from recipelang.runtime.trace import Trace, event_as_json
+from recipelang.runtime.values import Json
+from recipelang.serving.bodies import BodyLimits, ClientLeft, body_of, object_in
+from recipelang.serving.conversation import Api, Asked, Told, tool_calls_of
+from recipelang.serving.menu import Menu, Served
+from recipelang.serving.problems import OUR_MISTAKE, Problem, ProblemKind, problem_of, refused
+from recipelang.serving.receipt import Books, books_of, receipt_of
+
+KEEP_ALIVE = 10.0
+"""Seconds without a word before the commit point after which a stream says that it is still there."""
+
+Headers = list[tuple[bytes, bytes]]
+_log = logging.getLogger("recipelang.serving")
+_GOOD_NUMBER = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+_EVENT_STREAM: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What is served, and by which engine; one request sees one house from its start to its end."""
+
+    engine: Engine
+    menu: Menu
+
+
+class Answering:
+    """An ASGI endpoint. `house` gives what is served now, opened where it was not."""
+
+    def __init__(
+        self, api: Api, house: Callable[[], Awaitable[House]], limits: BodyLimits, keep_alive: float = KEEP_ALIVE
+    ) -> None:
+        self._api = api
+        self._house = house
+        self._limits = limits
+        self._keep_alive = keep_alive
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        number = request_number(scope)
+        talk = _Talk(self._api, send, number)
+        try:
+            body = await body_of(scope, receive, self._limits.size)
+            asked = self._api.read(object_in(body, self._limits.depth), self._limits)
+            house = await self._house()
+            talk.begin(house, asked, house.menu.find(asked.name))
+            _must_take_tools(asked, talk.served)
+        except ClientLeft:
+            pass
+        except Problem as problem:
+            await talk.refuse(problem)
+        except BackendProblem as problem:
+            await talk.refuse(Problem(503, ProblemKind.OVERLOADED, str(problem), "not_ready"))
+        except Exception:  # noqa: BLE001 - as below
+            _log.exception("request %s could not be read, and should have been", number)
+            await talk.refuse(OUR_MISTAKE)
+        else:
+            await self._while_there(receive, talk, self._streamed if asked.stream else self._whole)
+
+    async def _while_there(self, receive: Receive, talk: _Talk, answer: Callable[[_Talk], Awaitable[None]]) -> None:
+        """Answer; when the client goes away, everything that works for it is cancelled."""
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch)
+            try:
+                await answer(talk)
+            except RunFailure as failure:
+                await talk.fail(problem_of(failure), failure.trace, failure.spend)
+            except OSError:  # the client is gone, and its server says so where others say nothing
+                pass
+            except Exception:  # noqa: BLE001 - whatever it is, the client is told that it is ours, and the log the rest
+                _log.exception("request %s failed, and should not have", talk.number)
+                await talk.fail(OUR_MISTAKE, None, None)
+            group.cancel_scope.cancel()
+
+    async def _whole(self, talk: _Talk) -> None:
+        await talk.answer(await talk.run())
+
+    async def _streamed(self, talk: _Talk) -> None:
+        """Comments until the first word; from then on pieces as they come."""
+        async with anyio.create_task_group() as group:
+            pulse = _Pulse(talk, self._keep_alive)
+            group.start_soon(pulse.beat)
+            result: RunResult | None = None
+            failure: Exception | None = None
+            try:
+                result = await talk.run(pulse.say, pulse if talk.asked.dials.progress else None)
+                await pulse.stop()
+            except Exception as error:  # noqa: BLE001 - raised again outside, so that no exception group hides it
+                await pulse.stop()
+                failure = error
+        if result is not None:
+            await talk.end(result)
+        elif failure is not None:
+            raise failure
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One answer on its way to one client."""
+
+    api: Api
+    send: Send
+    number: str
+    house: House = field(init=False)
+    asked: Asked = field(init=False)
+    served: Served = field(init=False)
+    speaker: Any = None  # Any: a `Speaker`, once the answer is known to be streamed
+    began: bool = False  # whether the response has
+    spoke: bool = False  # whether a part of the answer was sent
+
+    def begin(self, house: House, asked: Asked, served: Served) -> None:
+        self.house, self.asked, self.served = house, asked, served
+        if asked.stream:
+            self.speaker = self.api.speaker(asked, house.menu.fingerprint)
+
+    async def run(
+        self, listener: Callable[[str], Awaitable[None]] | None = None, journal: _Pulse | None = None
+    ) -> RunResult:
+        asked = self.asked
+        return await self.house.engine.answer(
+            self.served.entry,
+            asked.request,
+            seed=asked.seed,
+            journal=journal,
+            listener=listener,
+            most=asked.dials.most,
+            time=asked.dials.time,
+        )
+
+    # ------------------------------------------------------------ whole answers
+
+    async def answer(self, result: RunResult) -> None:
+        told = self._told(result)
+        await self._respond(200, self.api.whole(self.asked, told), figures(told.books, result.spend))
+
+    async def refuse(
+        self, problem: Problem, receipt: Mapping[str, Json] | None = None, more: Headers | None = None
+    ) -> None:
+        headers = [*(more or ()), (b"x-should-retry", b"true" if problem.may_pass else b"false")]
+        if problem.retry_after is not None:
+            headers.append((b"retry-after", b"%d" % max(1, round(problem.retry_after))))
+        await self._respond(problem.status, self.api.problem(problem, self.number, receipt), headers)
+
+    async def _respond(self, status: int, body: bytes, more: Headers) -> None:
+        length = (b"content-length", b"%d" % len(body))
+        headers = [(b"content-type", b"application/json"), length, *self._headers(), *more]
+        self.began = True
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    # ------------------------------------------------------------ streams
+
+    async def start(self) -> None:
+        """The head of a stream, once."""
+        if not self.began:
+            headers = [*_EVENT_STREAM, *self._headers()]
+            await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+            self.began = True
+
+    async def stream(self, data: bytes, *, more: bool = True) -> None:
+        await self.send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def end(self, result: RunResult) -> None:
+        """What comes after the last piece; before it the opening, where there was no piece."""
+        await self.start()
+        opening = b"" if self.spoke else self.speaker.opening()
+        await self.stream(opening + self.speaker.ending(self._told(result)), more=False)
+
+    async def fail(self, problem: Problem, trace: Trace | None, spend: Spend | None) -> None:
+        """An error with its own status where nothing was sent yet; else the honest end of the stream."""
+        books = None if trace is None or spend is None else books_of(trace.events, self.house.engine.plan)
+        receipt = None
+        if books is not None and trace is not None and spend is not None and self.asked.dials.receipt:
+            receipt = receipt_of(trace, books, self._digests(), spend.seconds)
+        if not self.began:
+            more = [] if books is None or spend is None else figures(books, spend)
+            await self.refuse(problem, receipt, more)
+        elif self.speaker is not None:
+            opening = b"" if self.spoke else self.speaker.opening()
+            await self.stream(opening + self.speaker.broken(problem, receipt), more=False)
+
+    # ------------------------------------------------------------ what is told
+
+    def _told(self, result: RunResult) -> Told:
+        books = books_of(result.trace.events, self.house.engine.plan)
+        receipt = None
+        if self.asked.dials.receipt:
+            receipt = receipt_of(result.trace, books, self._digests(), result.spend.seconds)
+        return Told(result, books, receipt, self.house.menu.fingerprint, tool_calls_of(result))
+
+    def _digests(self) -> dict[str, Json]:
+        unheeded = self.served.unheeded(self.asked.request.wishes)
+        return {
+            "request_id": self.number,
+            "model": self.served.entry.name,
+            "recipe": self.served.entry.recipe,
+            "digest": self.served.digest,
+            "plan": self.house.menu.digest,
+            **({"not_applied": list(unheeded)} if unheeded else {}),
+        }
+
+    def _headers(self) -> Headers:
+        number = self.number.encode()
+        headers = [(b"x-request-id", number), (b"request-id", number)]
+        if hasattr(self, "served"):
+            headers.append((b"x-recipelang-digest", self.served.digest.encode()))
+            unheeded = self.served.unheeded(self.asked.request.wishes)
+            if unheeded:
+                headers.append((b"x-recipelang-not-applied", ", ".join(unheeded).encode()))
+        return headers
+
+
+class _Pulse:
+    """What a stream says before the commit point: that it is there, and on request what happens.
+
+    A stream begins with its first word, comment or not: until then a failure still has an HTTP status of its own.
+    """
+
+    def __init__(self, talk: _Talk, interval: float) -> None:
+        self._talk = talk
+        self._interval = interval
+        self._events: list[Event] = []
+        self._woken = anyio.Event()
+        self._scope = anyio.CancelScope()
+        self._quiet = anyio.Lock()  # held while a comment is sent
+
+    def record(self, event: Event) -> None:
+        self._events.append(event)
+        self._woken.set()
+
+    async def beat(self) -> None:
+        with self._scope:
+            while True:
+                with anyio.move_on_after(self._interval):
+                    await self._woken.wait()
+                self._woken = anyio.Event()
+                with suppress(OSError):  # of a client that is gone; the run hears of it where it waits for that
+                    await self._tell(self._comments() or b": keep-alive\n\n")
+
+    async def say(self, text: str) -> None:
+        """A piece of the answer; with the first one the pulse ends."""
+        talk = self._talk
+        if talk.spoke:
+            await talk.stream(talk.speaker.piece(text))
+            return
+        await self.stop()
+        talk.spoke = True
+        await talk.start()
+        await talk.stream(talk.speaker.opening() + talk.speaker.piece(text))
+
+    async def stop(self) -> None:
+        """No more comments; those that are still to be told are."""
+        self._scope.cancel()
+        async with self._quiet:
+            pass
+        if self._events:
+            await self._tell(self._comments())
+
+    async def _tell(self, comments: bytes) -> None:
+        async with self._quiet:
+            await self._talk.start()
+            await self._talk.stream(comments)
+
+    def _comments(self) -> bytes:
+        events, self._events = self._events, []
+        return b"".join(b": recipelang " + _line(event) + b"\n\n" for event in events)
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(event_as_json(event), separators=(",", ":")).encode()
+
+
+def figures(books: Books, spend: Spend) -> Headers:
+    """The sums of a run, as headers."""
+    told: list[tuple[bytes, str]] = [
+        (b"x-recipelang-calls", str(books.calls)),
+        (b"x-recipelang-tokens", str(books.tokens)),
+        (b"x-recipelang-seconds", f"{spend.seconds:.3f}"),
+    ]
+    if books.priced:
+        told.append((b"x-recipelang-cost", f"{books.cost:.9f}"))
+    if books.wasted_calls:
+        told.append((b"x-recipelang-wasted-calls", str(books.wasted_calls)))
+    if books.unknown_calls:
+        told.append((b"x-recipelang-unknown-calls", str(books.unknown_calls)))
+    return [(name, value.encode()) for name, value in told]
+
+
+def request_number(scope: Scope) -> str:
+    """What a request is known by: as the client says, or else a number of our own."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _GOOD_NUMBER.fullmatch(value.decode("latin-1")):
+            return str(value.decode("latin-1"))
+    return f"req_{secrets.token_hex(12)}"
+
+
+def _must_take_tools(asked: Asked, served: Served) -> None:
+    if asked.request.tools and not served.takes_tools:
+        raise refused(
+            f"`{asked.name}` has no role that passes the conversation on, and so none that could call `tools`", "tools"
+        )

@@ -1,0 +1,148 @@
+"""What a server offers: each exposed name with its certificate, its digest, and where it begins to speak."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recipelang.diagnostics.suggesting import nearest
+from recipelang.ir.certificate import Certificate, Linear
+from recipelang.ir.commitment import answering_calls, commitment
+from recipelang.ir.document import digest_of
+from recipelang.ir.plan import Entry, Plan, Recipe
+from recipelang.ir.reading import names_in
+from recipelang.runtime.values import Json, Wishes
+from recipelang.serving.problems import Problem, ProblemKind
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One exposed name. `own_temperature`: whether every role that answers sets one, so that a client's moves nothing."""
+
+    entry: Entry
+    digest: str
+    takes_tools: bool
+    answers: bool  # whether its answer is a model's
+    own_temperature: bool
+    card: Mapping[str, Json]
+
+    def unheeded(self, wishes: Wishes) -> tuple[str, ...]:
+        """The fields that reach no call of this recipe, as the recipe's author decided."""
+        asked = [*(("temperature",) if wishes.temperature is not None else ()), *wishes.others]
+        asked += ["logprobs"] if wishes.logprobs else []
+        if not self.answers:
+            return tuple(asked)
+        return ("temperature",) if self.own_temperature and wishes.temperature is not None else ()
+
+
+class Menu:
+    """The exposed names of a plan."""
+
+    def __init__(self, plan: Plan, since: int) -> None:
+        self.digest = digest_of(plan)
+        self.fingerprint = f"fp_{self.digest.rpartition(':')[2][:12]}"
+        self.names = {name: _served(plan, entry, since) for name, entry in plan.entries.items()}
+
+    def find(self, name: str) -> Served:
+        """Raises `Problem`."""
+        if name in self.names:
+            return self.names[name]
+        near = nearest(name, self.names)
+        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(f'`{known}`' for known in self.names)}"
+        raise Problem(
+            404, ProblemKind.NOT_FOUND, f"there is no model `{name:.100}`; {hint}", "model_not_found", "model"
+        )
+
+
+def _served(plan: Plan, entry: Entry, since: int) -> Served:
+    part = part_of(plan, entry)
+    roles = [plan.roles[call.role] for call in answering_calls(plan, entry.recipe)]
+    own = [call.temperature is not None for call in answering_calls(plan, entry.recipe)]
+    digest = digest_of(part)
+    return Served(
+        entry,
+        digest,
+        takes_tools=any(role.prompt is None for role in part.roles.values()),
+        answers=bool(roles),
+        own_temperature=all(said or role.temperature is not None for role, said in zip(roles, own, strict=True)),
+        card=_card(plan, entry, digest, since),
+    )
+
+
+def part_of(plan: Plan, entry: Entry) -> Plan:
+    """The plan of one entry alone: what it names, and what that names."""
+    found, waiting = set[str](), [entry.recipe, *names_in(entry)]
+    tables = (plan.recipes, plan.roles, plan.models, plan.contracts, plan.backends, plan.externs, plan.boundaries)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            for table in tables:
+                if name in table:
+                    waiting += names_in(table[name])
+    return Plan(
+        {name: its for name, its in plan.backends.items() if name in found},
+        {name: its for name, its in plan.models.items() if name in found},
+        {name: its for name, its in plan.contracts.items() if name in found},
+        {name: its for name, its in plan.roles.items() if name in found},
+        {name: its for name, its in plan.externs.items() if name in found},
+        dict(plan.boundaries),
+        {name: its for name, its in plan.recipes.items() if name in found},
+        {entry.name: entry},
+    )
+
+
+def _card(plan: Plan, entry: Entry, digest: str, since: int) -> dict[str, Json]:
+    """What `GET /v1/models` says of a name: as a model of OpenAI's and of Anthropic's, and as the recipe that it is."""
+    recipe = plan.recipes[entry.recipe]
+    doc = entry.doc or recipe.doc
+    point = commitment(plan, entry.recipe)
+    return {
+        "id": entry.name,
+        "object": "model",
+        "created": since,
+        "owned_by": "recipelang",
+        "type": "model",
+        "display_name": entry.name,
+        "created_at": _stamp(since),
+        "recipelang": {
+            "recipe": entry.recipe,
+            "doc": doc,
+            "digest": digest,
+            "certificate": _certified(entry.certificate, recipe),
+            "streams": {"from": point.step, "unless": point.unless or None, "why_not": point.why or None},
+        },
+    }
+
+
+def _certified(certificate: Certificate | None, recipe: Recipe) -> Json:
+    """The most that an answer takes; tokens and money are `constant + per_byte × bytes of the request`."""
+    if certificate is None:
+        return None
+    total = certificate.total
+    return {
+        "calls": total.calls,
+        "prompt_tokens": _line(total.prompt_tokens),
+        "completion_tokens": total.completion_tokens,
+        "cost": None if total.cost is None else _line(total.cost),
+        "seconds": _finite(total.seconds),
+        "parallel": total.parallel,
+        "critical_path": list(certificate.critical_path),
+        "unpriced": list(certificate.unpriced),
+        "request_bytes": recipe.budget.request,
+    }
+
+
+def _line(line: Linear) -> dict[str, Json]:
+    return {"constant": _finite(line.constant), "per_byte": _finite(line.per_byte)}
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _stamp(since: int) -> str:
+    from datetime import UTC, datetime  # deferred: once a server, and nowhere else
+
+    return datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
