@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -15,8 +15,9 @@ import anyio
 from rich.console import Console
 
 from recipelang.backends.opening import BackendProblem
-from recipelang.cli.compiling import add_format, print_json, show, summary
+from recipelang.cli.compiling import add_format, plan_in, print_json, show, summary
 from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.lending import READY_MADE, Function, lent
 from recipelang.cli.progress import Progress, error_console, say, short_names, tokens, without_controls
 from recipelang.cli.pulling import pull
 from recipelang.cli.values import assigned
@@ -24,6 +25,7 @@ from recipelang.compilation import Compilation, compile_file
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.hosts.binding import ArgumentProblem, find
 from recipelang.hosts.engine import Engine
+from recipelang.hosts.functions import FunctionProblem
 from recipelang.hosts.local import local_models_in, models_of
 from recipelang.hosts.recipes import together
 from recipelang.hosts.requests import RequestProblem, request_of
@@ -40,6 +42,7 @@ from recipelang.runtime.ports import NotRecorded
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Answer, Json, Request, encodable
 from recipelang.source import FileLoader, LoadProblem
+from recipelang.source.loading import is_sealed_file
 
 if TYPE_CHECKING:
     from recipelang.backends.cassettes import Recorded
@@ -58,6 +61,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--with", action="append", default=[], dest="uses", metavar="FILE", help="a file to use as well: your models"
     )
     parser.add_argument("--messages", metavar="FILE", help="a conversation, as a JSON list in OpenAI's form; or -")
+    parser.add_argument(
+        "--metadata", action="append", default=[], metavar="NAME=VALUE", help="of the request; NAME=@FILE reads a file"
+    )
+    parser.add_argument(
+        "--functions", action="append", default=[], metavar="MODULE[:NAME]", help="Python functions that it may call"
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=sorted(READY_MADE),
+        help="lend it a function that comes with this",
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same orders and seeds (default 0)")
     parser.add_argument("--trace", metavar="FILE", help="write all that happened, as JSON; of a broken-off run as well")
     parser.add_argument("--content", action="store_true", help="what was said goes into the trace as well")
@@ -71,8 +87,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     console = error_console()
     plan, is_default = _plan(arguments.recipe, arguments.uses)
     replay = _replay(arguments.replay)
-    if replay is None:
-        _needs_no_host(plan)
+    functions = lent(plan, arguments.functions, arguments.allow) if replay is None else {}
     name = _name(plan, arguments.recipe, arguments.name)
     store = ModelStore()
     engine = Engine(plan)
@@ -81,19 +96,12 @@ def run(arguments: argparse.Namespace) -> Exit:
         entry = engine.entry(name, _given(plan, name, arguments.set), pool)
     except ArgumentProblem as problem:
         raise Stop(Exit.USAGE, f"{problem}; `--set name=value` sets an argument") from problem
-    request = _request(_messages(arguments.messages, arguments.question))
+    request = _request(_messages(arguments.messages, arguments.question), _metadata(arguments.metadata))
     trace = _opened(arguments.trace)
     if replay is None:
         _fetch(local_models_in(plan, models_of(plan, entry)), store, console)
-    running = _Run(plan, entry, request, arguments, store, console)
+    running = _Run(plan, entry, request, arguments, store, console, functions)
     return _report(running, trace, arguments.format, is_default)
-
-
-def _needs_no_host(plan: Plan) -> None:
-    """The command has no functions of its own to lend: a recipe that calls some runs in a program that has them."""
-    if plan.externs:
-        named = ", ".join(f"`{name.rpartition('.')[2]}`" for name in plan.externs)
-        raise Stop(Exit.USAGE, f"it calls functions of the host, {named}: only a program that gives them can run it")
 
 
 def _replay(path: str | None) -> Recorded | None:
@@ -135,6 +143,10 @@ def _given(plan: Plan, name: str, settings: Sequence[str]) -> dict[str, Any]:
 def _plan(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:
     """The plan of a recipe and what it is used with, and whether its models are the default ones."""
     path = _path(recipe)
+    if is_sealed_file(path):
+        if uses:
+            raise Stop(Exit.USAGE, f"{path} is sealed: it is used without `--with`")
+        return plan_in(Path(path).read_bytes(), path), False
     try:
         for file in (path, *uses):
             if not file.startswith("std."):
@@ -222,11 +234,33 @@ def _messages(path: str | None, question: str | None) -> str | list[dict[str, An
     return question
 
 
-def _request(messages: str | list[dict[str, Any]]) -> Request:
+def _request(messages: str | list[dict[str, Any]], metadata: Mapping[str, str]) -> Request:
     try:
-        return request_of(messages)
+        return request_of(messages, metadata=metadata)
     except RequestProblem as problem:
         raise Stop(Exit.USAGE, str(problem)) from problem
+
+
+def _metadata(settings: Sequence[str]) -> dict[str, str]:
+    """What goes with the request, which a recipe may read: `tests=@cases.py` is the text of a file."""
+    found: dict[str, str] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name:
+            raise Stop(Exit.USAGE, f"`--metadata {setting}`: it takes `name=value`, or `name=@file`")
+        if name in found:
+            raise Stop(Exit.USAGE, f"`--metadata {name}` is there twice")
+        found[name] = _contents(text[1:]) if text.startswith("@") else text
+    return found
+
+
+def _contents(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise Stop(Exit.INPUT_OUTPUT, f"{path} is no text in UTF-8") from problem
+    except OSError as problem:
+        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or 'it can not be read').lower()}") from problem
 
 
 def _conversation(path: str) -> list[dict[str, Any]]:
@@ -267,6 +301,7 @@ class _Run:
         arguments: argparse.Namespace,
         store: ModelStore,
         console: Console,
+        functions: Mapping[str, Function],
     ) -> None:
         self.plan = plan
         self.entry = entry
@@ -278,6 +313,7 @@ class _Run:
         self.replay: str | None = arguments.replay
         self._record: str | None = arguments.record
         self._request = request
+        self._functions = functions
         self._content: bool = arguments.content
 
     async def __call__(self) -> RunResult:
@@ -293,7 +329,9 @@ class _Run:
         if self.replay is not None:
             return Engine(self.plan, replay=self.replay)
         models = await stack.enter_async_context(local_models(self.store, self.progress.starting))
-        return Engine(self.plan, endpoints=models, environment=os.environ, record=self._record)
+        return Engine(
+            self.plan, endpoints=models, functions=self._functions, environment=os.environ, record=self._record
+        )
 
     def until_it_ends(self) -> RunResult:
         """Run on an event loop of its own; a replay on one where waiting takes no time, so that it ends at once."""
@@ -314,6 +352,8 @@ def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) 
         return _failed(failure, trace, format, running.console)
     except BackendProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+    except FunctionProblem as problem:
+        raise Stop(Exit.USAGE, str(problem)) from problem
     except NotRecorded as missing:
         _write(trace, running.trace_so_far())
         raise Stop(Exit.NO_ANSWER, str(missing)) from missing
