@@ -79,6 +79,14 @@ def test_checking_a_file_imports_neither_the_http_client_nor_networkx() -> None:
     assert not packages(modules) & {"networkx", *HTTP_CLIENTS}
 
 
+def test_an_engine_of_a_bundle_imports_no_language_and_no_networkx(tmp_path: Path) -> None:
+    bundle = tmp_path / "a.bundle"
+    must_succeed(PROGRAMS / "recipelang", "bundle", "std.fusion", "-o", bundle)
+    modules = imported_by("-c", f"from recipelang import Engine; Engine({str(bundle)!r})")
+    assert not packages(modules) & {"lark", "networkx"}
+    assert not {module for module in modules if module.startswith(("recipelang.syntax", "recipelang.semantics"))}
+
+
 def deferred_imports(module: Path) -> Iterator[int]:
     """The lines of the imports inside functions."""
     for function in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):

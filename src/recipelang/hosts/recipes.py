@@ -6,7 +6,6 @@ import os
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from recipelang.ir.document import PlanProblem, load
 from recipelang.ir.plan import Plan
 from recipelang.source.loading import is_sealed_file
 
@@ -37,6 +36,8 @@ def recipes_in(*recipes: str | os.PathLike[str] | Plan) -> Plan:
     if sealed and len(recipes) == 1:
         return opened(Path(sealed[0]).read_bytes())
     if sealed:
+        from recipelang.ir.document import PlanProblem  # deferred: start-up cost
+
         raise PlanProblem(f"{os.fspath(sealed[0])} is sealed: it is used alone")
     from recipelang.compilation import compile_file  # deferred: a sealed plan needs none of it
 
@@ -52,6 +53,8 @@ def recipes_in(*recipes: str | os.PathLike[str] | Plan) -> Plan:
 
 def opened(document: bytes) -> Plan:
     """The plan in a sealed document, found sound; raises `PlanProblem` and `UnsoundPlan`."""
+    from recipelang.ir.document import load  # deferred: start-up cost
+
     return sound(load(document))
 
 

@@ -1,4 +1,4 @@
-"""The one door to networkx: what a plan's graphs must be, and what is heaviest in them."""
+"""What a plan's graphs must be, and what is heaviest in them; the one door to networkx, which only the last may need."""
 
 from __future__ import annotations
 
@@ -126,18 +126,21 @@ def _recipe_faults(recipe: ir.Recipe, plan: ir.Plan) -> list[PlanFault]:
 
 def _flow_faults(recipe: ir.Recipe) -> list[PlanFault]:
     """Steps that wait for each other, or else those that nothing on the way to `return` waits for."""
-    import networkx as nx  # deferred: start-up cost
-
-    names = {step.name for step in recipe.steps}
-    graph: nx.DiGraph[object] = nx.DiGraph()
-    graph.add_nodes_from(names)
+    before: dict[str, list[str]] = {step.name: [] for step in recipe.steps}
     for step in recipe.steps:
-        graph.add_edges_from((name, step.name) for name in sorted(names_read(step) & names))
-    if not nx.is_directed_acyclic_graph(graph):
-        return [PlanFault(recipe.name, f"steps wait for each other: {_circle(graph)}")]
-    if "return" not in names:
+        before[step.name] += sorted(names_read(step) & before.keys())
+    circle = _circle(before)
+    if circle:
+        return [PlanFault(recipe.name, f"steps wait for each other: {circle}")]
+    if "return" not in before:
         return []
-    idle = names - nx.ancestors(graph, "return") - {"return"}
+    reaching, waiting = set[str](), ["return"]
+    while waiting:
+        name = waiting.pop()
+        if name not in reaching:
+            reaching.add(name)
+            waiting += before[name]
+    idle = before.keys() - reaching
     return [PlanFault(f"{recipe.name}.{name}", "does not reach `return`") for name in sorted(idle)]
 
 
@@ -235,23 +238,24 @@ def _unknown_references(expression: Expression, place: str, plan: ir.Plan) -> li
 
 
 def _call_circles(plan: ir.Plan) -> list[PlanFault]:
-    import networkx as nx  # deferred: start-up cost
-
-    graph: nx.DiGraph[object] = nx.DiGraph()
-    for recipe in plan.recipes.values():
-        for step in recipe.steps:
-            for call in calls_of(step):
-                if isinstance(call, ir.RecipeCall):
-                    graph.add_edge(recipe.name, call.recipe)
-    if nx.is_directed_acyclic_graph(graph):
-        return []
-    circle = _circle(graph)
-    return [PlanFault(circle.split(" → ")[0], f"recipes call each other: {circle}")]
+    called = {
+        recipe.name: [
+            call.recipe for step in recipe.steps for call in calls_of(step) if isinstance(call, ir.RecipeCall)
+        ]
+        for recipe in plan.recipes.values()
+    }
+    circle = _circle({name: [other for other in others if other in called] for name, others in called.items()})
+    backwards = " → ".join(reversed(circle.split(" → ")))  # from who calls to who is called
+    return [PlanFault(backwards.split(" → ")[0], f"recipes call each other: {backwards}")] if circle else []
 
 
-def _circle(graph: nx.DiGraph[object]) -> str:
-    """One circle of a graph: `a → b → a`."""
-    import networkx as nx  # deferred: start-up cost
+def _circle(before: Mapping[str, Iterable[str]]) -> str:
+    """One circle of a graph that is given by what comes before each node: `a → b → a`; empty where there is none."""
+    from graphlib import CycleError, TopologicalSorter  # deferred: start-up cost
 
-    names = [str(edge[0]) for edge in nx.find_cycle(graph)]
-    return " → ".join([*names, names[0]])
+    try:
+        TopologicalSorter(before).prepare()
+    except CycleError as error:
+        names: list[str] = error.args[1]
+        return " → ".join(names)
+    return ""

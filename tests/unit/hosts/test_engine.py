@@ -24,10 +24,13 @@ from recipelang import (
     FailureKind,
     LoadProblem,
     Plan,
+    PlanProblem,
     RequestProblem,
     RunFailure,
     RunFailureKind,
     ScriptedBackend,
+    bundled,
+    compile_file,
     compile_text,
     dump,
 )
@@ -155,6 +158,23 @@ async def test_files_standard_recipes_and_plans_make_an_engine(tmp_path: Path) -
     for recipes in ([file], [str(file)], ["std.direct", file], [PLAN]):
         async with Engine(*recipes, backends={"lab": ScriptedBackend({"*": "Jupiter."})}) as engine:
             assert (await engine.run("direct", QUESTION, pool=["small"])).text == "Jupiter."
+
+
+async def test_a_sealed_plan_and_a_bundle_make_an_engine(tmp_path: Path) -> None:
+    file = tmp_path / "mine.recipe"
+    file.write_text(RECIPES.replace("URL", "http://127.0.0.1:1/v1").replace("KEY", ""), encoding="utf-8")
+    compilation = compile_file(str(file))
+    for name, document in (("plan", compilation.plan), ("bundle", bundled(compilation))):
+        assert document is not None
+        sealed = tmp_path / name
+        sealed.write_text(dump(document), encoding="utf-8")
+        async with Engine(sealed, backends={"lab": ScriptedBackend({"*": "Jupiter."})}) as engine:
+            assert (await engine.run("direct", QUESTION, pool=["small"])).text == "Jupiter."
+        with pytest.raises(PlanProblem, match="is sealed: it is used alone"):
+            Engine(sealed, "std.direct")
+        sealed.write_text(dump(document).replace("127.0.0.1:1", "127.0.0.1:2"), encoding="utf-8")
+        with pytest.raises(PlanProblem, match="its digest does not match"):
+            Engine(sealed)
 
 
 @pytest.mark.parametrize("recipes", [[], [PLAN, PLAN], ["std.direct", PLAN]], ids=["none", "two plans", "mixed"])
