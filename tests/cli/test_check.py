@@ -104,6 +104,16 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "--> <stdin>:1:17" in capsys.readouterr().err
 
 
+def test_what_comes_on_standard_input_may_use_the_files_of_the_folder_at_hand(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "roles.recipe").write_text("role solver() { max_tokens = 100 }\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    recipe = "recipe main(m: model) -> answer {\n  ask reply = solver(model = m)\n  return reply\n}\n"
+    stdin(monkeypatch, f'use "./roles.recipe"\n{recipe}'.encode())
+    assert main(["check", "-"]) == Exit.FINE
+
+
 def test_a_standard_recipe_goes_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "std.confidence", "--fix"]) == Exit.FINE
     assert main(["check", "std.confidense"]) == Exit.INPUT_OUTPUT

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from recipelang.cli.exits import Exit, Stop
-from recipelang.compilation import Compilation, compile_file, compile_text
+from recipelang.compilation import Compilation, compile_file
 from recipelang.diagnostics import Diagnostic
 from recipelang.diagnostics.rendering import render, summary, to_json
 from recipelang.ir.plan import Plan
@@ -23,10 +23,11 @@ def add_format(parser: argparse.ArgumentParser) -> None:
 
 def opened(path: str) -> Compilation:
     """The compilation of a file, of `-` (standard input), or of `std.name`."""
+    if is_sealed_file(path):
+        raise Stop(Exit.USAGE, f"{path} is a sealed plan, with no recipes to be read: `recipelang plan` shows it")
+    if path == "-":
+        return read(sys.stdin.buffer.read())
     try:
-        if path == "-":
-            source = decode("<stdin>", sys.stdin.buffer.read())
-            return compile_text(source.text, source.name)
         return compile_file(path)
     except LoadProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
@@ -53,12 +54,11 @@ def plan_in(document: bytes, path: str) -> Plan:
 
 
 def read(data: bytes) -> Compilation:
-    """The compilation of what came on standard input."""
+    """The compilation of what came on standard input; it may use the files of the folder at hand."""
     try:
-        source = decode("<stdin>", data)
+        return Compilation(decode("<stdin>", data))
     except LoadProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
-    return compile_text(source.text, source.name)
 
 
 def plan_of(compilation: Compilation) -> Plan:
