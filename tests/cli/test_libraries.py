@@ -132,6 +132,14 @@ def test_what_a_bundle_needs_is_said(run: Command) -> None:
     assert json.loads(run("bundle", "--schema").out)["title"] == "A bundle of recipelang"
 
 
+@pytest.mark.parametrize("verb", [("check",), ("lock",), ("bundle",), ("compile", "--locked"), ("test",)])
+def test_a_verb_that_reads_recipes_says_that_a_bundle_has_none_to_be_read(verb: tuple[str, ...], run: Command) -> None:
+    run("bundle", "team.recipe", "-o", "team.bundle")
+    done = run(*verb, "team.bundle")
+    assert done.status == Exit.USAGE
+    assert "team.bundle is a sealed plan, with no recipes to be read" in done.err
+
+
 # -------------------------------------------------------------------- lock
 
 

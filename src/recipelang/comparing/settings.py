@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from recipelang.ir.expressions import FailExpression
 from recipelang.ir.template import Section, Slot, Template, Words
 from recipelang.ir.types import spelled as spelled_type
 
+_SIGNS = re.compile(r"\{\{|\{%")
 LONGEST = 2_000
 """Characters of an expression that are told."""
 APART = frozenset(("name", "kind", "type", "certificate", "steps"))
@@ -128,7 +130,7 @@ def template_text(template: Template) -> str:
 def _part(part: Words | Slot | Section) -> str:
     match part:
         case Words(text):
-            return text
+            return _SIGNS.sub(r'{{ "\g<0>" }}', text)
         case Slot(path):
             return f"{{{{ {'.'.join(path)} }}}}"
         case Section(path, then, otherwise):

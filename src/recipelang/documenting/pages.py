@@ -120,7 +120,7 @@ class Writer:
                 extern = plan.externs[name]
                 yield _signature("extern", place.name, extern.parameters, spelled(extern.returns))
                 yield from _doc(extern.doc)
-                yield from _parameters(extern.parameters)
+                yield from _parameters(extern.parameters, told=True)
                 yield from _settings(extern)
             case nodes.Record():
                 yield "```text\n" + node.span.text.removeprefix("private ") + "\n```\n"
@@ -181,7 +181,7 @@ def _role(role: ir.Role) -> Iterator[str]:
     name = role.name.rpartition(".")[2]
     yield _signature("role", name, role.parameters, spelled(role.returns))
     yield from _doc(role.doc)
-    yield from _parameters(role.parameters)
+    yield from _parameters(role.parameters, told=True)
     yield from _settings(role)
     for title, template in (("System", role.system), ("Prompt", role.prompt)):
         if template is not None:
@@ -198,8 +198,9 @@ def _doc(doc: str) -> Iterator[str]:
         yield f"{doc}\n"
 
 
-def _parameters(parameters: tuple[ir.Parameter, ...]) -> Iterator[str]:
-    if parameters:
+def _parameters(parameters: tuple[ir.Parameter, ...], *, told: bool = False) -> Iterator[str]:
+    """A table of them; where the signature has told their types, only if it has something to add: a default."""
+    if any(p.default is not None for p in parameters) or (parameters and not told):
         rows = [
             (f"`{p.name}`", f"`{spelled(p.type)}`", "" if p.default is None else f"`{_default(p)}`") for p in parameters
         ]

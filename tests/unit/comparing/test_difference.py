@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from recipe_corpus import VALID, compiled
 from recipelang import Plan, compile_file, compile_text, difference
 from recipelang.comparing.difference import FORBIDDABLE, GROUPS, MORE, Difference
+from recipelang.comparing.settings import template_text
 from recipelang.comparing.telling import to_json, told
 from recipelang.resources import standard_recipe_names
 
@@ -146,6 +151,23 @@ def test_colours_paint_the_words_and_change_none() -> None:
         assert code in painted
         painted = painted.replace(code, "")
     assert painted == told(found)
+
+
+@pytest.mark.parametrize("recipe", VALID, ids=lambda recipe: recipe.stem)
+def test_whatever_a_plan_has_in_it_can_be_told(recipe: Path) -> None:
+    compilation = compiled(recipe)
+    assert compilation.plan is not None
+    for one, other in ((Plan(), compilation.plan), (compilation.plan, Plan()), (compilation.plan, plan(TEAM))):
+        found = difference(one, other)
+        assert bool(told(found)) is not found.is_none
+        assert json.loads(json.dumps(to_json(found), allow_nan=False))["same"] is found.is_none
+
+
+def test_signs_of_a_template_that_are_meant_as_words_are_told_as_they_are_written() -> None:
+    written = "{{ \\\"{{\\\" }} {{ note }} {{ '{%' }}"
+    template = plan(f'role r(note: text) {{ prompt = "{written}" }}\n').roles["r"].prompt
+    assert template is not None
+    assert template_text(template) == '{{ "{{" }} {{ note }} {{ "{%" }}'
 
 
 def test_a_gate_is_a_figure_that_grows_or_a_group_of_changes() -> None:
