@@ -100,10 +100,11 @@ def giving(told: Sequence[Told]) -> HostFunction:
     async def function(**arguments: object) -> Any:
         one = told[next(calls, len(told) - 1)]
         assert isinstance(one, dict), 'a function gives `{ gives = ... }` or fails with `{ error = "why" }`'
-        await anyio.sleep(one.get("after", 0))
+        with anyio.CancelScope(shield=one.get("stubborn", False)):
+            await anyio.sleep(one.get("after", 0))
         if "error" in one:
             raise RuntimeError(one["error"])
-        return one["gives"]
+        return arguments if one.get("echoes") else one["gives"]
 
     return function
 
