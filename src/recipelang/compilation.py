@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from recipelang.diagnostics import Diagnostic, Label
-from recipelang.diagnostics.catalogue import boundaries
+from recipelang.diagnostics.catalogue import boundaries, capabilities
 from recipelang.diagnostics.catalogue import bounds as codes
 from recipelang.ir.plan import Entry, Plan, Recipe
 from recipelang.resources import standard_recipe
 from recipelang.semantics.checking import Checked, check
 from recipelang.semantics.modules import Gatherer, Program
 from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, RememberingLoader, Source, Span
+from recipelang.syntax import nodes
+
+if TYPE_CHECKING:
+    from recipelang.validation.capabilities import Lack
 
 MOST_WAYS = 5
 """Ways for a request to reach where it must not that a message tells."""
@@ -106,6 +111,7 @@ class Compilation:
                 )
         self._check_entries(plan, checked)
         self._check_boundaries(plan, checked)
+        self._check_capabilities(plan, checked)
         return not self.has_errors
 
     def _check_ends(self, plan: Plan, checked: Checked) -> None:
@@ -170,6 +176,35 @@ class Compilation:
                         help=f"put the call under a guard, `when not {leak.boundary} => ...`, or give it only models that are allowed",
                     )
                 )
+
+    def _check_capabilities(self, plan: Plan, checked: Checked) -> None:
+        """What is exposed, and each role with a model of its own, asks of its models what they can do."""
+        from recipelang.validation.capabilities import lacks, lacks_of_role  # deferred: start-up cost
+
+        for name, entry in plan.entries.items():
+            self.reported += [_lack(lack, checked.entry_places[name]) for lack in lacks(plan, entry)]
+        exposed = {diagnostic.message for diagnostic in self.reported}
+        for node in self.program.root.declared.values():
+            role = plan.roles.get(node.name.text) if isinstance(node, nodes.Role) else None
+            found = [] if role is None else lacks_of_role(plan, role)
+            self.reported += [_lack(lack, node.name.span) for lack in found if lack.message not in exposed]
+
+
+def _lack(lack: Lack, place: Span) -> Diagnostic:
+    codes = {
+        "logprobs": capabilities.NO_LOGPROBS,
+        "json_schema": capabilities.NO_SCHEMA,
+        "needs": capabilities.NOT_ABLE,
+        "context": capabilities.TOO_LONG,
+    }
+    first, *others = lack.paths or ("",)
+    return codes[lack.what].at(
+        place,
+        lack.message,
+        label=f"by way of {first}" if first else "",
+        notes=tuple(f"and by way of {path}" for path in others[: MOST_WAYS - 1]),
+        help=lack.help,
+    )
 
 
 def compile_file(path: str) -> Compilation:

@@ -59,6 +59,7 @@ def bound_entry(plan: Plan, name: str, arguments: Mapping[str, Any], pool: Seque
     from recipelang.validation.bounds import Prover  # deferred: start-up cost
 
     _keep_promises(plan, entry)
+    _are_able(plan, entry)
     return replace(entry, certificate=Prover(plan).exposed(entry))
 
 
@@ -73,6 +74,14 @@ def _keep_promises(plan: Plan, entry: Entry) -> None:
             f"with these models `{leak.model}` could see a request that the boundary `{leak.boundary}` keeps from it,"
             f" by way of {leak.paths[0]}"
         )
+
+
+def _are_able(plan: Plan, entry: Entry) -> None:
+    """The models of what is bound can do what it asks of them, as far as they are declared."""
+    from recipelang.validation.capabilities import lacks  # deferred: start-up cost
+
+    for lack in lacks(plan, entry):
+        raise ArgumentProblem(f"{lack.message}, by way of {lack.paths[0]}; {lack.help}")
 
 
 def find(declared: Mapping[str, Any], name: str, kind: str, *, also: Iterable[str] = ()) -> Any:

@@ -151,8 +151,8 @@ FUNCTIONS: dict[str, Function] = {
             "the heaviest item of the `key` with the greatest sum of weights; an absent weight is the mean of the others; a tie goes to the key seen first; absent keys don't vote",
         ),
         _function(
-            "confidence(answer: answer, measure: enum(logprob, margin, hybrid) = hybrid) -> score",
-            "how sure the model was, from its log-probabilities: `logprob` the geometric mean of the tokens' probabilities, `margin` the mean lead over the runner-up, `hybrid` the mean of both; 0 where the model gave none",
+            "confidence(answer: answer, measure: enum(logprob, margin, hybrid) = hybrid, missing: score? = none) -> score",
+            "how sure the model was, from its log-probabilities: `logprob` the geometric mean of the tokens' probabilities, `margin` the mean lead over the runner-up, `hybrid` the mean of both; where the model gave none `missing`, or else 0",
         ),
         # plans
         _function(

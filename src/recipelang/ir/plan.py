@@ -54,7 +54,11 @@ class Model:
     price: Price | None = None  # none: unknown
     rating: Finite | None = None
     zone: str | None = None
-    logprobs: bool = True  # false: never ask it for log-probabilities
+    logprobs: bool | None = None  # whether it gives log-probabilities; of these five, none: nobody said
+    json_schema: bool | None = None  # whether it keeps to a JSON Schema
+    tools: bool | None = None  # whether it calls the client's tools
+    vision: bool | None = None  # whether it sees images
+    seed: bool | None = None  # whether the same seed gives the same answer
     tokens_per_byte: Factor = 1.0  # of UTF-8, the most that its tokenizer makes; byte-level ones never make more
     image_tokens: Count | None = None  # the most that an image counts; none: unknown
     reasoning_tokens: Count = 0  # the most that it may think besides `max_tokens`, where its provider counts that apart
@@ -101,6 +105,9 @@ class Planning:
     steps: Name
 
 
+Need = Literal["tools", "vision", "seed"]
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """One model call. `prompt` and `system` are templates over the parameters; none: the conversation as it came."""
@@ -117,6 +124,8 @@ class Role:
     schema: str | None = None  # the JSON Schema of a record that it returns, as JSON text
     planning: Planning | None = None  # for a role that returns a plan
     repair: Count = 0  # for a record or a plan that is not as it should be
+    json: Literal["schema", "prompted"] = "schema"  # whether its model is held to the schema, or only shown it
+    needs: tuple[Need, ...] = ()  # what its model must be able to do
     conversation: bool = True  # whether the client's messages go before the prompt
     shuffle: bool = True  # whether a list of answers is shown in an order drawn from the run's seed
     doc: str = ""

@@ -25,6 +25,9 @@ FENCE_BYTES = 160
 REPAIR_BYTES = 2_000
 """The message that asks for a repair, without the answer that it quotes, at most; longer ones are cut."""
 
+PROMPTED_BYTES = 160
+"""What is said to a model that is shown the schema of its answer instead of being held to it, besides the schema, at most."""
+
 DEFAULT_MAX_TOKENS = 1_024
 """Completion tokens of a role that does not say."""
 

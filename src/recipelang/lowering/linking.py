@@ -6,21 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 from recipelang.ir import plan as ir
-from recipelang.ir.expressions import ApplyExpression, MemberExpression
-from recipelang.ir.reading import names_in, names_read, nodes_in
-from recipelang.ir.types import AnswerType
+from recipelang.ir.reading import names_in, names_read
+from recipelang.ir.sureness import Place, readings, steps_asked
 from recipelang.semantics.checking import Checked
 
 
 def link(checked: Checked, *, with_uses: bool = False) -> ir.Plan:
     """The plan of the root file's own declarations and of all that they need; `with_uses`: of all that it may name."""
     flowing = {name: _without_idle_steps(recipe) for name, recipe in checked.recipes.items()}
-    sure = _recipes_that_read_confidence(flowing)
+    asked = steps_asked(flowing, readings(flowing, checked.roles))
     needed = _needed(checked, flowing, checked.visible if with_uses else [])
     recipes = {
-        name: _asking_for_logprobs(recipe, checked.roles) if name in sure else recipe
-        for name, recipe in flowing.items()
-        if name in needed
+        name: _asking_for_logprobs(recipe, asked, checked.roles) for name, recipe in flowing.items() if name in needed
     }
     return ir.Plan(
         backends={name: value for name, value in checked.backends.items() if name in needed},
@@ -64,43 +61,10 @@ def _without_idle_steps(recipe: ir.Recipe) -> ir.Recipe:
     return replace(recipe, steps=tuple(step for step in recipe.steps if step.name in reaching))
 
 
-def _recipes_that_read_confidence(recipes: dict[str, ir.Recipe]) -> set[str]:
-    """Those that ask how sure an answer is, and those whose answers they get: their calls ask for log-probabilities."""
-    waiting = list(_readers_of_confidence(recipes))
-    found: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        if name not in found and name in recipes:
-            found.add(name)
-            waiting += [node.recipe for node in nodes_in(recipes[name].steps) if isinstance(node, ir.RecipeCall)]
-    return found
-
-
-def _readers_of_confidence(recipes: dict[str, ir.Recipe]) -> set[str]:
-    """Those that read it themselves, and those that hand answers to one that does."""
-    found = {name for name, recipe in recipes.items() if any(_reads_confidence(n) for n in nodes_in(recipe))}
-    while True:
-        handed = {name for name in found if any(isinstance(t, AnswerType) for t in nodes_in(recipes[name].parameters))}
-        more = {
-            name
-            for name, recipe in recipes.items()
-            if any(isinstance(node, ir.RecipeCall) and node.recipe in handed for node in nodes_in(recipe.steps))
-        }
-        if more <= found:
-            return found
-        found |= more
-
-
-def _reads_confidence(node: object) -> bool:
-    match node:
-        case ApplyExpression(function="confidence") | MemberExpression(name="confidence"):
-            return True
-        case _:
-            return False
-
-
-def _asking_for_logprobs(recipe: ir.Recipe, roles: dict[str, ir.Role]) -> ir.Recipe:
-    return replace(recipe, steps=tuple(_step_with_logprobs(step, roles) for step in recipe.steps))
+def _asking_for_logprobs(recipe: ir.Recipe, asked: set[Place], roles: dict[str, ir.Role]) -> ir.Recipe:
+    """The recipe with its calls asking for log-probabilities where something reads how sure their answers are."""
+    steps = (_step_with_logprobs(step, roles) if (recipe.name, step.name) in asked else step for step in recipe.steps)
+    return replace(recipe, steps=tuple(steps))
 
 
 def _step_with_logprobs(step: ir.Step, roles: dict[str, ir.Role]) -> ir.Step:

@@ -72,11 +72,14 @@ class PreparedRoleCall:
         contract = self._contract(execution, values, arguments, path)
         form = _form(self.role, arguments)
         exchange = self._exchange(frame, values, path, deadline, sample)
+        prompted = self.role.json == "prompted"
         if form is not None:
-            exchange.schema, exchange.strict = form.schema, True
+            exchange.schema, exchange.strict = None if prompted else form.schema, True
         if form is None and demands_nothing(contract):
             exchange.voice = frame.voice
         messages = execution.prompter.messages(self.role, arguments, execution.request, exchange.seed)
+        if form is not None and prompted:
+            messages = execution.prompter.in_form(messages, form.schema)
         with exchange.in_time():
             if form is not None:
                 return await self._record(exchange, messages, form)
@@ -112,7 +115,7 @@ class PreparedRoleCall:
             seed_for(execution.seed, path, sample),
             min(deadline, execution.timer() + self.patience),
             temperature,
-            self.logprobs and model.logprobs,
+            self.logprobs and model.logprobs is not False,
             None,
             tools,
             sample,

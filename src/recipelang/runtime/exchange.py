@@ -69,7 +69,7 @@ class Exchange:
             self.temperature = wishes.temperature
         if wishes.max_tokens is not None and wishes.max_tokens < self.max_tokens:
             self.max_tokens = wishes.max_tokens
-        self.logprobs = self.logprobs or (wishes.logprobs and self.model.logprobs)
+        self.logprobs = self.logprobs or (wishes.logprobs and self.model.logprobs is not False)
         if wishes.others:
             self.others = {**self.others, **wishes.others}
         if in_form:
@@ -101,7 +101,7 @@ class Exchange:
             self.logprobs,
             self.schema,
             self.tools,
-            None if self.temperature == 0 else self.seed,
+            None if self.temperature == 0 or self.model.seed is False else self.seed,
             self.sample,
             self.strict,
             self.others,

@@ -212,8 +212,9 @@ def weighted_vote(xs: Items, key: OfItem, weight: OfItem) -> Value:
     )[0]
 
 
-def confidence(answer: Answer, measure: str = "hybrid") -> float:
-    return confidence_of(answer.logprobs, measure) or 0.0
+def confidence(answer: Answer, measure: str = "hybrid", missing: float | None = None) -> float:
+    found = confidence_of(answer.logprobs, measure)
+    return (missing or 0.0) if found is None else found
 
 
 # ------------------------------------------------------------------- models

@@ -122,6 +122,11 @@ _MODEL: dict[str, Reader] = {
     "zone": lambda model: None if model.zone is None else Authored(model.zone),
     "rating": lambda model: model.rating,
     "context": lambda model: model.context,
+    "logprobs": lambda model: model.logprobs,
+    "json_schema": lambda model: model.json_schema,
+    "tools": lambda model: model.tools,
+    "vision": lambda model: model.vision,
+    "seed": lambda model: model.seed,
     "price": lambda model: model.price,
 }
 _TASK: dict[str, Reader] = {

@@ -37,6 +37,8 @@ _REPAIR = (
     " without a word about the correction."
 )
 
+_PROMPTED = "Answer with JSON alone, without a word before or after it, in the form of this JSON Schema:"
+
 
 @dataclass(frozen=True, slots=True)
 class _Quotation:
@@ -69,6 +71,10 @@ class Prompter:
         if prompt is None:
             return before
         return _with_user(before, _joined(prompt, fence))
+
+    def in_form(self, messages: tuple[Message, ...], schema: str) -> tuple[Message, ...]:
+        """The messages of a call whose model is shown the schema of its answer, as it is not held to it."""
+        return _with_user(messages, f"{_PROMPTED}\n{schema}")
 
     def repair(
         self, messages: tuple[Message, ...], said: str, problem: str, hint: str, limit: int

@@ -29,6 +29,10 @@ from recipelang.semantics.written_types import TypeReader
 from recipelang.syntax import nodes
 
 MAX_TEMPERATURE = 2
+CAPABILITIES = ("logprobs", "json_schema", "tools", "vision", "seed")
+"""What a model may be declared to be able to do, or not."""
+NEEDS: tuple[ir.Need, ...] = ("tools", "vision", "seed")
+"""Those that a role may say it needs; the others show from what it returns, and from what is read of its answers."""
 CALL_PATH = "/chat/completions"
 PLAN_REPAIRS = 1
 """Repairs of a plan that can't be carried out, where its role does not say."""
@@ -104,7 +108,7 @@ class Declarer:
 
     def model(self, node: nodes.Model) -> ir.Model | None:
         known = (
-            *("backend", "id", "context", "price", "rating", "zone", "logprobs"),
+            *("backend", "id", "context", "price", "rating", "zone", *CAPABILITIES),
             *("tokens_per_byte", "image_tokens", "reasoning_tokens"),
         )
         given = read_attributes("a model", node.attributes, known, self.report)
@@ -124,7 +128,7 @@ class Declarer:
                 )
             )
         zone = given.word("zone")
-        logprobs = given.boolean("logprobs")
+        able = {name: given.boolean(name) for name in CAPABILITIES}
         price = self._price(given)
         rating, context = given.number("rating", -100_000, 100_000), given.integer("context", 1, 1_000_000_000)
         factor, image = given.number("tokens_per_byte", 1, 100), given.integer("image_tokens", 0, 1_000_000)
@@ -139,7 +143,7 @@ class Declarer:
             price=price,
             rating=rating,
             zone=zone.text if zone is not None else None,
-            logprobs=logprobs is not False,
+            **able,
             tokens_per_byte=1.0 if factor is None else factor,
             image_tokens=image,
             reasoning_tokens=thinking or 0,
@@ -238,6 +242,8 @@ class Declarer:
             "repair",
             "conversation",
             "shuffle",
+            "json",
+            "needs",
         )
         given = read_attributes("a role", node.attributes, known, self.report)
         locals_, parameters = self.parameters(node.parameters, "role")
@@ -279,6 +285,8 @@ class Declarer:
             schema=schema,
             planning=planning,
             repair=self._role_repair(given, schema, planning),
+            json=self._how_json(given, schema, planning),
+            needs=self._needs(given),
             conversation=conversation,
             shuffle=given.boolean("shuffle") is not False,
             doc=node.doc,
@@ -315,6 +323,34 @@ class Declarer:
                 )
             )
         return repair or 0
+
+    def _how_json(
+        self, given: Attributes, schema: str | None, planning: ir.Planning | None
+    ) -> Literal["schema", "prompted"]:
+        how = given.choice("json", ("schema", "prompted"))
+        if how is not None and schema is None and planning is None:
+            self.report(
+                calls.SETTING.at(
+                    given.values["json"].span,
+                    "`json` of a role is for one that returns a record or a plan",
+                    help="an answer in words has no form in JSON; a contract with a `schema` can give it one",
+                )
+            )
+        return "prompted" if how == "prompted" else "schema"
+
+    def _needs(self, given: Attributes) -> tuple[ir.Need, ...]:
+        node = given.get("needs")
+        if node is None:
+            return ()
+        items = node.items if isinstance(node, nodes.ListLiteral) else (node,)
+        found = [item.text for item in items if isinstance(item, nodes.Name)]
+        if len(found) < len(items) or not set(found) <= set(NEEDS) or not isinstance(node, nodes.ListLiteral):
+            self.report(
+                types.ATTRIBUTE_VALUE.at(
+                    node.span, "`needs` of a role has the wrong value", label=f"it takes a list of {listed(NEEDS)}"
+                )
+            )
+        return tuple(need for need in NEEDS if need in found)
 
     def _check_sees_something(self, node: nodes.Role, conversation: bool, given: Attributes) -> None:
         if not conversation and "prompt" not in given.values:

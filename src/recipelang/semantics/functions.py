@@ -23,6 +23,7 @@ from recipelang.ir.types import (
     MoneyType,
     NeverType,
     NoneType,
+    OptionalType,
     PlanType,
     RequestType,
     ScoreType,
@@ -381,7 +382,8 @@ def _vote(site: CallSite) -> Result | None:
 
 def _confidence(site: CallSite) -> Result | None:
     answer, measure = site.value("answer", AnswerType()), site.value("measure", MEASURES)
-    return Result(_together(answer=answer, measure=measure), ScoreType(), 0, 1)
+    missing = site.value("missing", OptionalType(ScoreType()))
+    return Result(_together(answer=answer, measure=measure, missing=missing), ScoreType(), 0, 1)
 
 
 def _model(site: CallSite) -> Result | None:

@@ -57,6 +57,7 @@ _MEMBERS: dict[type, dict[str, Type]] = {
         "zone": OptionalType(ANY_LABEL),
         "rating": OptionalType(FloatType()),
         "context": OptionalType(_COUNT),
+        **dict.fromkeys(("logprobs", "json_schema", "tools", "vision", "seed"), OptionalType(BoolType())),
         "price": OptionalType(_PRICE),
     },
     RequestType: {

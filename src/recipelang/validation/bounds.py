@@ -21,6 +21,7 @@ from recipelang.ir.sizing import (
     HEADING_BYTES,
     HOST_RETRY_DELAY,
     MESSAGE_TOKENS,
+    PROMPTED_BYTES,
     REPAIR_BYTES,
     SCALAR_BYTES,
     TASK_NAME_BYTES,
@@ -51,6 +52,7 @@ from recipelang.validation.values import (
     Other,
     Plans,
     Words,
+    given_by_host,
     join,
     told,
 )
@@ -80,6 +82,8 @@ class Visit:
     trail: tuple[str, ...]
     role: str | None
     models: frozenset[str] | None
+    place: tuple[str, str] = ("", "")  # the recipe and its step
+    tokens: int = 0  # completion tokens, at least
 
 
 NO_USE = Use(Bound(), Other())
@@ -106,7 +110,9 @@ class Prover:
     nested: dict[str, Bound] = field(default_factory=dict)
     assumed: frozenset[str] = frozenset()  # boundaries that hold for the request
     visits: list[Visit] = field(default_factory=list)
+    called: dict[str, list[Environment]] = field(default_factory=dict)  # the arguments of each recipe
     trail: tuple[str, ...] = ()
+    at: str = ""  # the recipe that is looked at
     facts: Facts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,14 +148,15 @@ class Prover:
 
     def _prove(self, recipe: ir.Recipe, arguments: Mapping[str, Abstract]) -> tuple[Certificate, Abstract]:
         known: dict[str, Abstract] = dict(arguments)
+        self.called.setdefault(recipe.name, []).append(arguments)
         graph = StepGraph.of(recipe)
         used: dict[str, Use] = {}
-        outside = self.trail
+        outside, above = self.trail, self.at
         for step in graph.ordered:
-            self.trail = (*outside, step.name)
+            self.trail, self.at = (*outside, step.name), recipe.name
             used[step.name] = self._step(step, known)
             known[step.name] = used[step.name].value
-        self.trail = outside
+        self.trail, self.at = outside, above
         return _certificate(recipe, graph, used), used["return"].value
 
     # --------------------------------------------------------------- steps
@@ -303,7 +310,7 @@ class Prover:
         self.visits.append(Visit(self.trail, None, frozenset((step.extern,))))
         seconds = attempts * extern.timeout + step.retries * HOST_RETRY_DELAY
         how = f"`{extern.name}`" if attempts == 1 else f"{attempts} × `{extern.name}`"
-        value = told(of_type(extern.returns, self.facts), extern.max_bytes)
+        value = given_by_host(of_type(extern.returns, self.facts), extern.max_bytes)
         return Use(Bound(cost=Linear(attempts * extern.cost), seconds=seconds), value, how=how)
 
     def _choose(self, step: ir.Choose, known: Environment) -> Use:
@@ -360,10 +367,12 @@ class Prover:
         role = self.plan.roles[call.role]
         model = evaluate(call.model, known, self.facts)
         models = model if isinstance(model, Models) else Models(None)
-        self.visits.append(Visit(self.trail, role.name, models.names))
-        tokens = role.max_tokens
+        tokens = least = role.max_tokens
         if call.max_tokens is not None:
-            tokens = most(evaluate(call.max_tokens, known, self.facts), MAX_TOKENS)
+            set_here = evaluate(call.max_tokens, known, self.facts)
+            tokens = most(set_here, MAX_TOKENS)
+            least = max(0, math.ceil(set_here.low)) if isinstance(set_here, Number) and set_here.low > 0 else 0
+        self.visits.append(Visit(self.trail, role.name, models.names, (self.at, self.trail[-1]), least))
         again = (
             role.repair
             if role.schema is not None or role.planning is not None
@@ -381,11 +390,12 @@ class Prover:
         prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS) + request
         for template in (role.system, role.prompt):
             prompt += _template_size(template or (), given, self.facts)
+        shown = Linear(PROMPTED_BYTES if role.json == "prompted" else 0)
         if role.planning is not None:
             workers = _items(given.get(role.planning.workers, Other()))
             schema = len(plan_schema((), MAX_UNROLLED)) + workers.high * (self.facts.longest_name + HEADING_BYTES)
-            return prompt + Linear(schema)
-        return prompt if role.schema is None else prompt + Linear(len(role.schema.encode()))
+            return prompt + Linear(schema) + shown
+        return prompt if role.schema is None else prompt + Linear(len(role.schema.encode())) + shown
 
     def _repairs(self, call: ir.RoleCall, role: ir.Role, given: Environment, known: Environment) -> int:
         """The repairs that the contract of a call allows: its own, else that of its role, which names its parameters."""

@@ -277,6 +277,9 @@ def _of_models(names: frozenset[str] | None, name: str, facts: Facts) -> Abstrac
 
 def _of_model(model: Model, name: str, facts: Facts) -> Abstract:
     match name, model.zone:
+        case (("logprobs" | "json_schema" | "tools" | "vision" | "seed"), _):
+            able = getattr(model, name)
+            return Nothing() if able is None else Truth(able)
         case "zone", None:
             return Nothing()
         case (("name" | "id" | "zone"), _):

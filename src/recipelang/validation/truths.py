@@ -31,6 +31,8 @@ def _equal(left: Abstract, right: Abstract) -> Truth:
             return Truth(True)
         case (Nothing(), Words(text=str())) | (Words(text=str()), Nothing()):
             return Truth(False)
+        case (Nothing(), Truth(bool())) | (Truth(bool()), Nothing()):
+            return Truth(False)
         case Words(text=str(one)), Words(text=str(other)):
             return Truth(one == other)
         case Number(low, high), Number(other_low, other_high) if high < other_low or other_high < low:

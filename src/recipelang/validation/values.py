@@ -157,5 +157,18 @@ def told(value: Abstract, size: int) -> Abstract:
             return value
 
 
+def given_by_host(value: Abstract, size: int) -> Abstract:
+    """The same where a function of the host gave it: of each text `size` bytes are quoted, and a record field by field."""
+    match value:
+        case Words(text):
+            return Words(Linear(min(size, text.constant)))
+        case Items(low, high, item):
+            return Items(low, high, given_by_host(item, size))
+        case Fields(fields):
+            return Fields(tuple((name, given_by_host(inside, size)) for name, inside in fields))
+        case _:
+            return value
+
+
 def _either(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
     return None if one is None or other is None else one | other

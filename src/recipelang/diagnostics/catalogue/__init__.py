@@ -12,6 +12,7 @@ def all_codes() -> dict[str, Code]:
         boundaries,
         bounds,
         calls,
+        capabilities,
         modules,
         names,
         syntax,
@@ -21,7 +22,7 @@ def all_codes() -> dict[str, Code]:
     )
 
     found: dict[str, Code] = {}
-    for module in (syntax, names, types, calls, bounds, boundaries, modules, testing, warnings):
+    for module in (syntax, names, types, calls, bounds, boundaries, capabilities, modules, testing, warnings):
         for value in vars(module).values():
             if isinstance(value, Code):
                 found[value.id] = value
