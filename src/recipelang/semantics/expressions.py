@@ -175,7 +175,7 @@ class Elaborator:
                     calls.NOT_IN_EXPRESSION.at(
                         node.span,
                         f"the {symbol.kind} `{node.text}` is not a value",
-                        label="an expression never calls a model",
+                        label=f"an expression never calls {'the host' if symbol.kind == 'extern' else 'a model'}",
                         help=f"call it in a step, such as `{_step_for(symbol)} x = {node.text}(...)`, and use `x` here",
                     )
                 )

@@ -98,7 +98,7 @@ def test_what_is_of_its_type_is_taken_in_a_plain_form(given: Any, type: Type, va
         (1e300, IntType(), "1e+300 where `int` is promised"),
         (2.0**60, IntType(), "1.152921504606847e+18 where `int` is promised"),
         (4, IntType(1, 3), "4 where `int(1..3)` is promised"),
-        (0.0, IntType(1, None), "0 where `int(1..)` is promised"),
+        (0.0, IntType(1, None), "0.0 where `int(1..)` is promised"),
         (2**63, IntType(), "a number that is too large where `int` is promised"),
         (10**400, FloatType(), "a number that is too large where `float` is promised"),
         (-(10**400), FloatType(), "a number that is too large where `float` is promised"),
