@@ -104,14 +104,15 @@ def _wrong_parameters(signature: inspect.Signature, extern: Extern) -> Iterator[
         if parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     }
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
-    for name in declared - by_name.keys():
-        if not takes_any:
+    for parameter in extern.parameters:
+        name = parameter.name
+        if name not in by_name and not takes_any:
             near = nearest(name, by_name)
             yield f"it has no parameter `{name}`" + (f", but `{near}`" if near is not None else "")
-    for name, parameter in signature.parameters.items():
-        is_variable = parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    for name, other in signature.parameters.items():
+        is_variable = other.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
         is_given = name in declared and name in by_name
-        if parameter.default is inspect.Parameter.empty and not is_variable and not is_given:
+        if other.default is inspect.Parameter.empty and not is_variable and not is_given:
             yield f"it also needs `{name}`, which `{_declared(extern)}` does not have"
 
 
