@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from recipelang.recipetests.writing import duration, money, quoted, shortened
+from recipelang.ir.amounts import dollars
+from recipelang.recipetests.writing import duration, quoted, shortened
 from recipelang.runtime.ledger import Spend
 from recipelang.runtime.ports import Event
 from recipelang.runtime.trace import Trace
@@ -25,7 +26,7 @@ def told(trace: Trace) -> Iterator[str]:
 
 def used(spend: Spend) -> str:
     """`5 calls, 1523 tokens, $0.0046, 2s`."""
-    cost = "cost unknown" if spend.cost is None else money(spend.cost)
+    cost = "cost unknown" if spend.cost is None else dollars(spend.cost)
     calls = "1 call" if spend.calls == 1 else f"{spend.calls} calls"
     return f"{calls}, {spend.tokens} tokens, {cost}, {duration(spend.seconds)}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from recipelang.ir.amounts import dollars
 from recipelang.ir.plan import Contract, Model
 from recipelang.ir.types import DurationType, EnumType, ListType, MoneyType, OptionalType, Type
 from recipelang.runtime.values import Answer, Value, to_json
@@ -20,7 +21,7 @@ def written(value: Value, type: Type) -> str:
         case OptionalType(item), _:
             return written(value, item)
         case MoneyType(), int() | float():
-            return money(value)
+            return dollars(value)
         case DurationType(), int() | float():
             return duration(value)
         case EnumType(), str():
@@ -41,13 +42,6 @@ def written(value: Value, type: Type) -> str:
             return str(value)
         case _:
             return shortened(json.dumps(to_json(value), ensure_ascii=False))
-
-
-def money(dollars: float) -> str:
-    """`$0.0025`, with as many digits as it takes."""
-    text = f"{dollars:.9f}".rstrip("0")
-    whole, _, cents = text.partition(".")
-    return f"${whole}.{cents.ljust(2, '0')}" if cents else f"${whole}"
 
 
 def duration(seconds: float) -> str:

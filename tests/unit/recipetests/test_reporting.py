@@ -10,7 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from recipelang.recipetests import coverage_of, run_tests
 from recipelang.recipetests.reporting import FileResults, as_json, covered, difference, failure, junit, lines, summary
-from recipelang.recipetests.writing import duration, money
+from recipelang.recipetests.writing import duration
 from tested_recipes import GOOD_GRADE, block_of, compilation_of, result_of
 
 SAID = 'reply solver = "Because."'
@@ -120,11 +120,6 @@ def test_the_mark_stands_under_the_first_character_that_differs() -> None:
 
 def test_texts_that_differ_only_in_how_they_end_say_so() -> None:
     assert difference("a\nb", "a\nb\n").strip() == "they differ in how they end"
-
-
-@pytest.mark.parametrize(("dollars", "shown"), [(0, "$0"), (0.0046, "$0.0046"), (1.5, "$1.50"), (1e-7, "$0.0000001")])
-def test_money_has_as_many_digits_as_it_takes(dollars: float, shown: str) -> None:
-    assert money(dollars) == shown
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0s"), (0.25, "250ms"), (2.5, "2.5s"), (90, "90s")])
