@@ -221,8 +221,8 @@ def _different_records_in(symbol: Symbol) -> list[Symbol]:
 
 
 def _circles(records: list[Symbol]) -> list[list[nodes.Record]]:
-    """The circles that records make: going down from each into those in it, and nowhere twice."""
-    found: list[list[nodes.Record]] = []
+    """The circles that records make, one for each record that closes some: going down from each, and nowhere twice."""
+    found: dict[str, list[nodes.Record]] = {}
     done: set[str] = set()
     for start in records:
         path = {start.qualified: start} if start.qualified not in done else {}
@@ -232,13 +232,15 @@ def _circles(records: list[Symbol]) -> list[list[nodes.Record]]:
             if inner is None:
                 waiting.pop()
                 done.add(path.popitem()[0])
+            elif inner.qualified in found:
+                continue
             elif inner.qualified in path:
                 circle = list(path.values())[list(path).index(inner.qualified) :]
-                found.append([cast(nodes.Record, symbol.node) for symbol in circle])
+                found[inner.qualified] = [cast(nodes.Record, symbol.node) for symbol in circle]
             elif inner.qualified not in done:
                 path[inner.qualified] = inner
                 waiting.append(iter(_different_records_in(inner)))
-    return found
+    return list(found.values())
 
 
 def _fields_in(start: Symbol) -> float:

@@ -273,3 +273,18 @@ def test_money_is_bounded_only_where_every_model_has_a_price() -> None:
     assert errors(unpriced + body) == ["E0502"]
     assert errors(unpriced.replace('"x"', f'"x", {PRICE}', 1) + body) == []
     assert errors(unpriced + body.replace("cost = $1", "calls = 1")) == []
+
+
+def test_records_that_contain_each_other_are_told_once_a_circle() -> None:
+    two = "record a { b: b }\nrecord b { a: a, c: c, d: a? }\nrecord c { b: b[..2] }\n"
+    outside = "record x { y: y, z: y }\nrecord y { a: a }\n"
+    assert errors(two + outside) == ["E0313", "E0313"]
+    assert errors("record a { a: a?, b: a[..3] }\n" + outside) == ["E0313"]
+
+
+def test_a_long_chain_of_records_is_one_mistake() -> None:
+    chain = [f"record r{number} {{ inner: r{number + 1} }}\n" for number in range(2_000)] + [
+        "record r2000 { x: text }\n"
+    ]
+    assert errors("".join(chain)) == ["E0111"]
+    assert errors("".join(reversed(chain))) == ["E0111"]
