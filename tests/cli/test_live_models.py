@@ -146,3 +146,19 @@ def server_of(running: subprocess.Popen[str]) -> int:
                 return int(child)
         time.sleep(0.01)
     raise AssertionError("the run started no server")
+
+
+def test_a_program_of_a_real_model_is_run_against_tests(tmp_path: Path) -> None:
+    strong = find_model("strong")
+    assert strong is not None
+    if not ModelStore().has(strong):
+        pytest.skip("the larger model is not in the cache: `recipelang models pull strong`")
+    cases, trace = tmp_path / "cases.py", tmp_path / "trace.json"
+    cases.write_text("assert double(4) == 8\nassert double(-1) == -2\n", encoding="utf-8")
+    lent = ["--allow", "run_tests", "--set", "coder=strong", "--metadata", f"tests=@{cases}"]
+    question = "Write a Python function double(n) that gives twice n. No example, nothing else."
+    done = run("generate_and_test", *lent, "--trace", trace, "--content", question)
+    assert done.returncode == 0, done.stderr
+    assert "def double(n):" in done.stdout
+    verdicts = [event["value"] for event in traced(trace) if event["kind"] == "host_call_end"]
+    assert verdicts[-1]["passed"], verdicts
