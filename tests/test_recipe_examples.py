@@ -6,7 +6,7 @@
 - A `console` fence runs each line after `$ ` in that folder, with no network, and compares what is printed, standard
   error included; `...` stands for any text, and a command with nothing below it must only succeed. `exit=1` is the
   status of the fence's last command. `console live` reaches the package index or a real model, and starts in a fresh
-  copy of the checkout.
+  copy of the checkout, with the page's files in it.
 """
 
 from __future__ import annotations
@@ -99,6 +99,8 @@ def test_a_command_that_needs_a_model_or_the_index_works_in_a_fresh_copy(fence: 
     copy = tmp_path / "recipelang"
     left_out = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "__pycache__", "node_modules")
     shutil.copytree(ROOT, copy, ignore=left_out)
+    for name, text in files_up_to(fence).items():
+        (copy / name).write_text(text, encoding="utf-8")
     for command in commands_of(fence):
         run(command, copy)
 
