@@ -16,7 +16,9 @@ from recipelang.diagnostics.suggesting import nearest
 VERBS = {
     "check": "check a recipe and say what is wrong with it",
     "run": "run a recipe and print the answer",
+    "serve": "serve recipes as models, behind OpenAI's and Anthropic's APIs",
     "test": "run the tests of recipes, with scripted models and in no time",
+    "cassette": "show what a run recorded, and make a test of it",
     "plan": "show the most that a recipe can use, step by step",
     "fmt": "put recipes into their one layout",
     "graph": "draw a recipe's graph",
@@ -26,6 +28,7 @@ VERBS = {
     "diff": "tell what has changed from one recipe, plan or bundle to another",
     "doc": "write pages about a library of recipes",
     "explain": "explain a message's code",
+    "probe": "ask models what they can do, and write it into the recipe",
     "models": "fetch, list and remove the models that run on this machine",
 }
 
@@ -41,8 +44,15 @@ EXAMPLES = {
         'recipelang run fusion --with my_models.recipe --trace trace.json "Why is the sky blue?"',
         "recipelang run team.recipe --messages conversation.json --format json",
         "recipelang run direct < question.txt > answer.txt",
+        'recipelang run team.recipe --record run.cassette "Why is the sky blue?"',
+    ),
+    "serve": (
+        "recipelang serve",
+        "recipelang serve team.recipe --port 8080",
+        "recipelang serve fusion confidence --with my_models.recipe --models small,large",
     ),
     "test": ("recipelang test team.recipe", "recipelang test --coverage recipes/", "recipelang test std.fusion"),
+    "cassette": ("recipelang cassette show run.cassette", "recipelang cassette to-test run.cassette team.recipe"),
     "plan": ("recipelang plan std.fusion", "recipelang plan team.recipe --format json"),
     "fmt": ("recipelang fmt team.recipe", "recipelang fmt --check *.recipe"),
     "graph": ("recipelang graph std.fusion", "recipelang graph team.recipe --format svg -o team.svg"),
@@ -58,6 +68,11 @@ EXAMPLES = {
     ),
     "doc": ("recipelang doc recipes/ -o pages", "recipelang doc std -o pages"),
     "explain": ("recipelang explain E0501", "recipelang explain"),
+    "probe": (
+        "recipelang probe team.recipe",
+        "recipelang probe team.recipe small --write",
+        "recipelang probe std.local_models",
+    ),
     "models": ("recipelang models list", "recipelang models pull strong", "recipelang models remove tiny strong"),
 }
 _ENDINGS = """\

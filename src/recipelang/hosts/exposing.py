@@ -6,33 +6,64 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from recipelang.hosts.binding import ArgumentProblem, bound_entry
-from recipelang.ir.plan import Entry, Plan, Recipe, RecipeCall
-from recipelang.ir.reading import calls_of
+from recipelang.ir.plan import Entry, Plan
+from recipelang.ir.reading import names_in
 from recipelang.ir.types import AnswerType, TextType
 
 
-def with_names(plan: Plan, pool: Callable[[Recipe], Sequence[str]] | None = None) -> Plan:
+def plans_to_serve(paths: Sequence[str], compiled: Callable[[list[str]], Plan], uses: Sequence[str] = ()) -> list[Plan]:
+    """A plan for each file that exposes names, and one of all the others, used together and with `uses`."""
+    exposing: list[Plan] = []
+    others: list[str] = []
+    for path in paths:
+        plan = None if path.startswith("std.") else compiled([path])
+        if plan is not None and plan.entries:
+            exposing.append(plan)
+        else:
+            others.append(path)
+    together = compiled([*others, *uses]) if others else None
+    return exposing if together is None or not together.recipes else [*exposing, together]
+
+
+def with_names(plan: Plan, pool: Sequence[str] | None = None) -> Plan:
     """The plan, where it exposes nothing with its recipes exposed by their own names.
 
-    A recipe takes its models from the `pool` for it, by default all of the plan. Left out are those that need more than
-    models, or more of them than there are, that give no answer, and that are a part of others.
+    A recipe takes its models from the `pool`, by default all of the plan. Left out are those that need more than
+    models, or more of them than there are, and those that give no answer.
     """
     if plan.entries:
         return plan
-    inner = {
-        call.recipe
-        for recipe in plan.recipes.values()
-        for step in recipe.steps
-        for call in calls_of(step)
-        if isinstance(call, RecipeCall)
-    }
     entries: dict[str, Entry] = {}
     for name, recipe in plan.recipes.items():
-        if name in inner or not isinstance(recipe.returns, AnswerType | TextType):
+        if not isinstance(recipe.returns, AnswerType | TextType):
             continue
         try:
-            entry = bound_entry(plan, name, {}, list(plan.models) if pool is None else pool(recipe))
+            entry = bound_entry(plan, name, {}, list(plan.models) if pool is None else pool)
         except ArgumentProblem:
             continue
         entries[name] = entry
     return replace(plan, entries=entries)
+
+
+def part_of(plan: Plan, *entries: Entry) -> Plan:
+    """The plan of these entries alone: what they name, and what that names."""
+    found, waiting = set[str](), [name for entry in entries for name in (entry.recipe, *names_in(entry))]
+    waiting += [name for boundary in plan.boundaries.values() for name in names_in(boundary)]
+    tables = (plan.recipes, plan.roles, plan.models, plan.contracts, plan.backends, plan.externs)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            for table in tables:
+                if name in table:
+                    waiting += names_in(table[name])
+    return replace(
+        plan,
+        backends={name: its for name, its in plan.backends.items() if name in found},
+        models={name: its for name, its in plan.models.items() if name in found},
+        contracts={name: its for name, its in plan.contracts.items() if name in found},
+        roles={name: its for name, its in plan.roles.items() if name in found},
+        externs={name: its for name, its in plan.externs.items() if name in found},
+        recipes={name: its for name, its in plan.recipes.items() if name in found},
+        entries={entry.name: entry for entry in entries},
+    )

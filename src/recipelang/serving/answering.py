@@ -15,7 +15,6 @@ import anyio
 from starlette.types import Receive, Scope, Send
 
 from recipelang.backends.opening import BackendProblem
-from recipelang.hosts.engine import Engine
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
@@ -41,22 +40,14 @@ _EVENT_STREAM: Headers = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """What is served, and by which engine; one request sees one house from its start to its end."""
-
-    engine: Engine
-    menu: Menu
-
-
 class Answering:
-    """An ASGI endpoint. `house` gives what is served now, opened where it was not."""
+    """An ASGI endpoint. `menu` gives what is served now, its engines open; one request sees one menu to its end."""
 
     def __init__(
-        self, api: Api, house: Callable[[], Awaitable[House]], limits: BodyLimits, keep_alive: float = KEEP_ALIVE
+        self, api: Api, menu: Callable[[], Awaitable[Menu]], limits: BodyLimits, keep_alive: float = KEEP_ALIVE
     ) -> None:
         self._api = api
-        self._house = house
+        self._menu = menu
         self._limits = limits
         self._keep_alive = keep_alive
 
@@ -66,8 +57,7 @@ class Answering:
         try:
             body = await body_of(scope, receive, self._limits.size)
             asked = self._api.read(object_in(body, self._limits.depth), self._limits)
-            house = await self._house()
-            talk.begin(house, asked, house.menu.find(asked.name))
+            talk.begin(asked, (await self._menu()).find(asked.name))
             _must_take_tools(asked, talk.served)
         except ClientLeft:
             pass
@@ -131,23 +121,22 @@ class _Talk:
     api: Api
     send: Send
     number: str
-    house: House = field(init=False)
     asked: Asked = field(init=False)
     served: Served = field(init=False)
     speaker: Any = None  # Any: a `Speaker`, once the answer is known to be streamed
     began: bool = False  # whether the response has
     spoke: bool = False  # whether a part of the answer was sent
 
-    def begin(self, house: House, asked: Asked, served: Served) -> None:
-        self.house, self.asked, self.served = house, asked, served
+    def begin(self, asked: Asked, served: Served) -> None:
+        self.asked, self.served = asked, served
         if asked.stream:
-            self.speaker = self.api.speaker(asked, house.menu.fingerprint)
+            self.speaker = self.api.speaker(asked, served.fingerprint)
 
     async def run(
         self, listener: Callable[[str], Awaitable[None]] | None = None, journal: _Pulse | None = None
     ) -> RunResult:
         asked = self.asked
-        return await self.house.engine.answer(
+        return await self.served.engine.answer(
             self.served.entry,
             asked.request,
             seed=asked.seed,
@@ -198,7 +187,7 @@ class _Talk:
 
     async def fail(self, problem: Problem, trace: Trace | None, spend: Spend | None) -> None:
         """An error with its own status where nothing was sent yet; else the honest end of the stream."""
-        books = None if trace is None or spend is None else books_of(trace.events, self.house.engine.plan)
+        books = None if trace is None or spend is None else books_of(trace.events, self.served.engine.plan)
         receipt = None
         if books is not None and trace is not None and spend is not None and self.asked.dials.receipt:
             receipt = receipt_of(trace, books, self._digests(), spend.seconds)
@@ -212,11 +201,11 @@ class _Talk:
     # ------------------------------------------------------------ what is told
 
     def _told(self, result: RunResult) -> Told:
-        books = books_of(result.trace.events, self.house.engine.plan)
+        books = books_of(result.trace.events, self.served.engine.plan)
         receipt = None
         if self.asked.dials.receipt:
             receipt = receipt_of(result.trace, books, self._digests(), result.spend.seconds)
-        return Told(result, books, receipt, self.house.menu.fingerprint, tool_calls_of(result))
+        return Told(result, books, receipt, self.served.fingerprint, tool_calls_of(result))
 
     def _digests(self) -> dict[str, Json]:
         unheeded = self.served.unheeded(self.asked.request.wishes)
@@ -225,7 +214,7 @@ class _Talk:
             "model": self.served.entry.name,
             "recipe": self.served.entry.recipe,
             "digest": self.served.digest,
-            "plan": self.house.menu.digest,
+            "plan": self.served.plan_digest,
             **({"not_applied": list(unheeded)} if unheeded else {}),
         }
 

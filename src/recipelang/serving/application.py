@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Unpack
 
 import anyio
@@ -17,10 +17,10 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from recipelang.hosts.engine import Engine, EngineOptions
-from recipelang.hosts.exposing import with_names
+from recipelang.hosts.exposing import plans_to_serve, with_names
 from recipelang.hosts.recipes import recipes_in
 from recipelang.ir.plan import Plan
-from recipelang.serving.answering import KEEP_ALIVE, Answering, House, request_number
+from recipelang.serving.answering import KEEP_ALIVE, Answering, request_number
 from recipelang.serving.bodies import BodyLimits
 from recipelang.serving.chat import Chat, told_problem
 from recipelang.serving.conversation import Api, as_json
@@ -39,25 +39,25 @@ def app(
     middleware: Sequence[Middleware] = (),
     **options: Unpack[EngineOptions],
 ) -> Starlette:
-    """An ASGI app that answers by recipes: files and standard recipes used together, a plan, or an engine of one's own.
+    """An ASGI app that answers by recipes: files and standard recipes, plans, and engines of one's own.
 
-    What a plan exposes is served by its names; where it exposes nothing, its recipes are, over all its models. The
-    engine is opened when the server starts or, where the app is mounted in another, with the first request; one that
-    the host has opened stays its own. `options` are those of an `Engine`.
+    A file that exposes names is served by them; the others are used together, and their recipes served by their own
+    names over all the models there are. The engines are opened when the server starts or, where the app is mounted in another, with the first request; those that
+    the host has opened stay its own. `options` are those of an `Engine`.
 
     Raises what `Engine` raises, and `ValueError` where there is nothing to serve.
     """
-    keeper = Keeper(_engine(recipes, options))
+    keeper = Keeper(_engines(recipes, options))
     answering: dict[str, Api] = {
         "/v1/chat/completions": Chat(),
         "/v1/responses": Responses(),
         "/v1/messages": Messages(),
     }
     routes = [
-        Route(path, Answering(api, keeper.house, limits, keep_alive), methods=["POST"])
+        Route(path, Answering(api, keeper.menu, limits, keep_alive), methods=["POST"])
         for path, api in answering.items()
     ]
-    models = Models(keeper.menu)
+    models = Models(keeper.known)
     routes += [Route("/v1/models", models.all), Route("/v1/models/{name:path}", models.one)]
 
     @asynccontextmanager
@@ -72,39 +72,40 @@ def app(
     return application
 
 
-def _engine(recipes: Sequence[str | os.PathLike[str] | Plan | Engine], options: EngineOptions) -> Engine:
-    if len(recipes) == 1 and isinstance(recipes[0], Engine):
-        if options:
-            raise TypeError("an engine has its options already")
-        return recipes[0]
-    plans = [recipe for recipe in recipes if not isinstance(recipe, Engine)]
-    return Engine(with_names(recipes_in(*plans)), **options)
+def _engines(recipes: Sequence[str | os.PathLike[str] | Plan | Engine], options: EngineOptions) -> list[Engine]:
+    """The host's own engines, and one for each plan that is served by itself."""
+    engines = [recipe for recipe in recipes if isinstance(recipe, Engine)]
+    if options and len(engines) == len(recipes):
+        raise TypeError("an engine has its options already")
+    plans = [recipe for recipe in recipes if isinstance(recipe, Plan)]
+    paths = [os.fspath(recipe) for recipe in recipes if not isinstance(recipe, Engine | Plan)]
+    plans += plans_to_serve(paths, lambda together: recipes_in(*together))
+    return engines + [Engine(with_names(plan), **options) for plan in plans]
 
 
 class Keeper:
-    """Keeps the engine: opens it once, by whoever comes first, and closes it where it was the one who opened it."""
+    """Keeps the engines: opens them once, by whoever comes first, and closes those that it has opened."""
 
-    def __init__(self, engine: Engine) -> None:
-        if not engine.plan.entries:
-            raise ValueError("there is nothing to serve: the recipes expose no name")
-        self.menu = Menu(engine.plan, int(time.time()))
-        self._house = House(engine, self.menu)
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self.known = Menu(engines, int(time.time()))
+        self._engines = engines
         self._opening = anyio.Lock()
 
-    async def house(self) -> House:
-        """What is served, its engine open. Without a lifespan nobody says when to close it: it stays open."""
-        if not self._house.engine.is_open:
+    async def menu(self) -> Menu:
+        """What is served, all engines open. Without a lifespan nobody says when to close them: they stay open."""
+        if not all(engine.is_open for engine in self._engines):
             async with self._opening:
-                if not self._house.engine.is_open:
-                    await self._house.engine.__aenter__()
-        return self._house
+                for engine in self._engines:
+                    if not engine.is_open:
+                        await engine.__aenter__()
+        return self.known
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        if self._house.engine.is_open:
-            yield
-            return
-        async with self._house.engine:
+        async with AsyncExitStack() as stack:
+            for engine in self._engines:
+                if not engine.is_open:
+                    await stack.enter_async_context(engine)
             yield
 
 

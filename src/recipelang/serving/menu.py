@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recipelang.diagnostics.suggesting import nearest
+from recipelang.hosts.engine import Engine
+from recipelang.hosts.exposing import part_of
 from recipelang.ir.certificate import Certificate, Linear
 from recipelang.ir.commitment import answering_calls, commitment
 from recipelang.ir.document import digest_of
 from recipelang.ir.plan import Entry, Plan, Recipe
-from recipelang.ir.reading import names_in
 from recipelang.runtime.values import Json, Wishes
 from recipelang.serving.problems import Problem, ProblemKind
 
@@ -20,12 +21,19 @@ from recipelang.serving.problems import Problem, ProblemKind
 class Served:
     """One exposed name. `own_temperature`: whether every role that answers sets one, so that a client's moves nothing."""
 
+    engine: Engine
     entry: Entry
     digest: str
+    plan_digest: str
     takes_tools: bool
     answers: bool  # whether its answer is a model's
     own_temperature: bool
     card: Mapping[str, Json]
+
+    @property
+    def fingerprint(self) -> str:
+        """The plan's digest as OpenAI's clients know such a thing."""
+        return f"fp_{self.plan_digest.rpartition(':')[2][:12]}"
 
     def unheeded(self, wishes: Wishes) -> tuple[str, ...]:
         """The fields that reach no call of this recipe, as the recipe's author decided."""
@@ -37,12 +45,18 @@ class Served:
 
 
 class Menu:
-    """The exposed names of a plan."""
+    """The exposed names of all engines."""
 
-    def __init__(self, plan: Plan, since: int) -> None:
-        self.digest = digest_of(plan)
-        self.fingerprint = f"fp_{self.digest.rpartition(':')[2][:12]}"
-        self.names = {name: _served(plan, entry, since) for name, entry in plan.entries.items()}
+    def __init__(self, engines: Sequence[Engine], since: int) -> None:
+        self.names: dict[str, Served] = {}
+        for engine in engines:
+            whole = digest_of(engine.plan)
+            for name, entry in engine.plan.entries.items():
+                if name in self.names:
+                    raise ValueError(f"two of the recipes expose `{name}`")
+                self.names[name] = _served(engine, entry, whole, since)
+        if not self.names:
+            raise ValueError("there is nothing to serve: the recipes expose no name, and no models to run them with")
 
     def find(self, name: str) -> Served:
         """Raises `Problem`."""
@@ -55,41 +69,21 @@ class Menu:
         )
 
 
-def _served(plan: Plan, entry: Entry, since: int) -> Served:
+def _served(engine: Engine, entry: Entry, whole: str, since: int) -> Served:
+    plan = engine.plan
     part = part_of(plan, entry)
     roles = [plan.roles[call.role] for call in answering_calls(plan, entry.recipe)]
     own = [call.temperature is not None for call in answering_calls(plan, entry.recipe)]
     digest = digest_of(part)
     return Served(
+        engine,
         entry,
         digest,
+        whole,
         takes_tools=any(role.prompt is None for role in part.roles.values()),
         answers=bool(roles),
         own_temperature=all(said or role.temperature is not None for role, said in zip(roles, own, strict=True)),
         card=_card(plan, entry, digest, since),
-    )
-
-
-def part_of(plan: Plan, entry: Entry) -> Plan:
-    """The plan of one entry alone: what it names, and what that names."""
-    found, waiting = set[str](), [entry.recipe, *names_in(entry)]
-    tables = (plan.recipes, plan.roles, plan.models, plan.contracts, plan.backends, plan.externs, plan.boundaries)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            for table in tables:
-                if name in table:
-                    waiting += names_in(table[name])
-    return Plan(
-        {name: its for name, its in plan.backends.items() if name in found},
-        {name: its for name, its in plan.models.items() if name in found},
-        {name: its for name, its in plan.contracts.items() if name in found},
-        {name: its for name, its in plan.roles.items() if name in found},
-        {name: its for name, its in plan.externs.items() if name in found},
-        dict(plan.boundaries),
-        {name: its for name, its in plan.recipes.items() if name in found},
-        {entry.name: entry},
     )
 
 

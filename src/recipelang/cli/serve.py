@@ -1,0 +1,205 @@
+"""`recipelang serve`: recipes behind the APIs of models, on this machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+from rich.console import Console
+
+from recipelang.backends.opening import BackendProblem
+from recipelang.cli.compiling import show, summary
+from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.progress import error_console, say
+from recipelang.cli.pulling import pull
+from recipelang.compilation import compile_file
+from recipelang.hosts.binding import ArgumentProblem, find
+from recipelang.hosts.engine import Engine
+from recipelang.hosts.exposing import part_of, plans_to_serve, with_names
+from recipelang.hosts.local import local_models_in
+from recipelang.hosts.recipes import together
+from recipelang.ir.plan import Plan
+from recipelang.localmodels.catalogue import LOCAL_MODELS
+from recipelang.localmodels.server import TAKES, can_serve, local_models
+from recipelang.localmodels.store import ModelStore
+from recipelang.resources import standard_recipe, standard_recipe_names
+from recipelang.source import FileLoader, LoadProblem
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+LOCAL = "std.local_models"
+LOOPBACK = "127.0.0.1"
+NEEDS = "it takes `pip install 'recipelang[serve]'`"
+PATIENCE = 30
+"""Seconds that answers under way get to end when the server is told to stop; a second Ctrl-C ends them at once."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="a .recipe file or a standard recipe; none: all standard recipes"
+    )
+    parser.add_argument("--host", default=LOOPBACK, help=f"the address to listen at (default {LOOPBACK})")
+    parser.add_argument(
+        "--port", type=_port, default=8080, help="the port to listen at (default 8080; 0: any free one)"
+    )
+    parser.add_argument(
+        "--with", action="append", default=[], dest="uses", metavar="FILE", help="a file to use as well: your models"
+    )
+    parser.add_argument(
+        "--models", metavar="NAME,...", help="the models for recipes that are not exposed with their own (default: all)"
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is no port")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    if find_spec("starlette") is None or find_spec("uvicorn") is None:
+        raise Stop(Exit.INPUT_OUTPUT, NEEDS)
+    console, store = error_console(), ModelStore()
+    plans = _plans(arguments.files, arguments.uses, arguments.models, store, console)
+    models = [model for plan in plans for model in local_models_in(plan, plan.models)]
+    if models and not can_serve():
+        raise Stop(Exit.INPUT_OUTPUT, TAKES)
+    for model in models:
+        pull(store, model, console)
+    listener = _listening(arguments.host, arguments.port)
+    try:
+        anyio.run(
+            _serve, plans, store, listener, console, backend_options={"use_uvloop": find_spec("uvloop") is not None}
+        )
+    except BackendProblem as problem:
+        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+    except KeyboardInterrupt:  # how a server is told to stop; it has ended what was under way
+        pass
+    say(console, "stopped")
+    return Exit.FINE
+
+
+# ------------------------------------------------------------ what is served
+
+
+def _plans(
+    files: Sequence[str], uses: Sequence[str], models: str | None, store: ModelStore, console: Console
+) -> list[Plan]:
+    """What is served: each file that exposes names by these; the recipes of all others over the models there are."""
+    paths = [_path(file) for file in (files or [name for name in standard_recipe_names() if f"std.{name}" != LOCAL])]
+    found = []
+    for plan in plans_to_serve(paths, _compiled, uses):
+        is_default = not plan.models and not uses
+        whole = _compiled([*(path for path in paths if path.startswith("std.")), LOCAL]) if is_default else plan
+        pool = [] if whole.entries else _pool(whole, models, store, is_default)
+        named = with_names(whole, pool)
+        entries = [entry for entry in named.entries.values() if not part_of(named, entry).externs]
+        if not entries:
+            raise Stop(Exit.USAGE, f"there is nothing to serve: {_why_not(named, pool)}")
+        if is_default and len(pool) < len(whole.models):
+            say(console, "`recipelang models pull strong` adds the recipes that take several models", "dim")
+        found.append(part_of(named, *entries))
+    return found
+
+
+def _path(file: str) -> str:
+    bare = file.removeprefix("std.")
+    return f"std.{bare}" if not Path(file).exists() and standard_recipe(bare) is not None else file
+
+
+def _compiled(paths: Sequence[str]) -> Plan:
+    try:
+        for path in paths:
+            if not path.startswith("std."):
+                FileLoader().load(path)  # one that isn't there is no mistake in a recipe
+        compilation = compile_file(paths[0]) if len(paths) == 1 else together(list(paths))
+    except LoadProblem as problem:
+        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+    plan = compilation.library
+    show(compilation.diagnostics)
+    if plan is None:
+        raise Stop(Exit.PROBLEMS, summary(compilation.diagnostics))
+    return plan
+
+
+def _pool(plan: Plan, models: str | None, store: ModelStore, is_default: bool) -> list[str]:
+    """The models for recipes that are not exposed with their own; by default the small one of this machine and those that are here."""
+    if models is not None:
+        try:
+            return [find(plan.models, name.strip(), "model").name for name in models.split(",")]
+        except ArgumentProblem as problem:
+            raise Stop(Exit.USAGE, str(problem)) from problem
+    if not is_default:
+        return list(plan.models)
+    known = {model.name: LOCAL_MODELS[model.id] for model in plan.models.values()}
+    return [name for name, model in known.items() if model.weak or store.has(model)]
+
+
+def _why_not(plan: Plan, pool: Sequence[str]) -> str:
+    if plan.entries:
+        return "its recipes call functions of the host, which only a program can give"
+    if not plan.models:
+        return "there are no models; `--with FILE` adds yours"
+    return f"no recipe can do with {', '.join(pool) or 'no model'} alone; expose one with its arguments"
+
+
+# ------------------------------------------------------------------ the server
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """The socket, bound before anything is opened that would have to be closed again."""
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as problem:
+        why = (problem.strerror or str(problem)).lower()
+        raise Stop(Exit.INPUT_OUTPUT, f"can't listen at {host}:{port}: {why}") from problem
+
+
+async def _serve(plans: Sequence[Plan], store: ModelStore, listener: socket.socket, console: Console) -> None:
+    from recipelang.serving import app  # deferred: an extra
+
+    async with AsyncExitStack() as stack:
+        models = await stack.enter_async_context(
+            local_models(store, lambda what: say(console, what, "dim") if what else None)
+        )
+        engines = [await stack.enter_async_context(Engine(plan, endpoints=models)) for plan in plans]
+        try:
+            application = app(*engines)
+        except ValueError as problem:
+            raise Stop(Exit.USAGE, str(problem)) from problem
+        await _run_server(application, plans, listener, console)
+
+
+async def _run_server(application: Starlette, plans: Sequence[Plan], listener: socket.socket, console: Console) -> None:
+    import uvicorn  # deferred: an extra
+
+    class Server(uvicorn.Server):
+        """Says when it is ready."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            _say_ready(plans, listener, console)
+
+    config = uvicorn.Config(
+        application, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
+    )
+    await Server(config).serve([listener])
+
+
+def _say_ready(plans: Sequence[Plan], listener: socket.socket, console: Console) -> None:
+    host, port = listener.getsockname()[:2]
+    for name in [name for plan in plans for name in plan.entries]:
+        say(console, f"  {name}", "dim")
+    address = f"[{host}]" if ":" in host else host
+    if host not in (LOOPBACK, "::1"):
+        say(console, f"anyone who reaches {address} may use it, and there is no key", "yellow")
+    say(console, f"ready at http://{address}:{port}/v1 (Ctrl-C stops)")
