@@ -140,6 +140,15 @@ def test_a_verb_that_reads_recipes_says_that_a_bundle_has_none_to_be_read(verb: 
     assert "team.bundle is a sealed plan, with no recipes to be read" in done.err
 
 
+def test_a_library_of_models_is_used_to_run_another_recipe(run: Command) -> None:
+    Path("my-models").mkdir()
+    Path("library/lab.recipe").rename("my-models/lab.recipe")
+    asked = run("run", "direct", "--with", "my-models", "--set", "model_of_choice=small", "Why?")
+    assert asked.status == Exit.NO_ANSWER  # nobody listens there, but it ran
+    assert "small" in asked.err
+    assert run("run", "direct", "--with", "none", "Why?").err == "recipelang: none: no such file or directory\n"
+
+
 # -------------------------------------------------------------------- lock
 
 

@@ -58,7 +58,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="an argument, as in threshold=0.8, panel=a,b"
     )
     parser.add_argument(
-        "--with", action="append", default=[], dest="uses", metavar="FILE", help="a file to use as well: your models"
+        "--with",
+        action="append",
+        default=[],
+        dest="uses",
+        metavar="FILE",
+        help="a file or a library to use as well: your models",
     )
     parser.add_argument("--messages", metavar="FILE", help="a conversation, as a JSON list in OpenAI's form; or -")
     parser.add_argument(
@@ -114,6 +119,8 @@ def _replay(path: str | None) -> Recorded | None:
         return read_cassette(path)
     except CassetteProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+    except OSError as problem:
+        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or '').lower()}") from problem
 
 
 def _runnable() -> list[str]:
@@ -150,7 +157,7 @@ def _plan(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:
     try:
         for file in (path, *uses):
             if not file.startswith("std."):
-                FileLoader().load(file)  # one that isn't there is no mistake in a recipe
+                _ = Path(file).is_dir() or FileLoader().load(file)  # one that isn't there is no mistake in a recipe
         compilation = together([path, *uses]) if uses else compile_file(path)
         plan = _library(compilation)
         if plan.models or uses:

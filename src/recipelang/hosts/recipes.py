@@ -44,7 +44,8 @@ def recipes_in(*recipes: str | os.PathLike[str] | Plan) -> Plan:
     paths = [os.fspath(recipe) for recipe in recipes if not isinstance(recipe, Plan)]
     if not paths or len(paths) != len(recipes):
         raise TypeError("an engine takes paths and names of standard recipes, or one plan")
-    compilation = compile_file(paths[0]) if len(paths) == 1 else together(paths)
+    alone = len(paths) == 1 and not Path(paths[0]).is_dir()
+    compilation = compile_file(paths[0]) if alone else together(paths)
     plan = compilation.library
     if plan is None:
         raise CompileError(compilation.diagnostics)
@@ -68,13 +69,21 @@ def sound(plan: Plan) -> Plan:
 
 
 def together(paths: list[str]) -> Compilation:
-    """The compilation of a text that uses all of these files and standard recipes."""
+    """The compilation of a text that uses all of these files, libraries and standard recipes."""
     from recipelang.compilation import Compilation  # deferred: a sealed plan needs none of it
     from recipelang.source import FileLoader, Source  # deferred: as above
 
     loader = FileLoader()
-    lines = [f"use {path}" if path.startswith("std.") else f'use "{_quoted(path)}"' for path in paths]
-    return Compilation(Source("<recipes>", "\n".join(lines)), loader)
+    return Compilation(
+        Source("<recipes>", "\n".join(_use(path, number) for number, path in enumerate(paths, 1))), loader
+    )
+
+
+def _use(path: str, number: int) -> str:
+    """The line that uses a standard recipe, a file, or a library: that under a name, whatever its folder is called."""
+    if path.startswith("std."):
+        return f"use {path}"
+    return f'use "{_quoted(path)}"' + (f" as library_{number}" if Path(path).is_dir() else "")
 
 
 def _quoted(path: str) -> str:

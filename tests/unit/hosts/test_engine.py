@@ -177,6 +177,18 @@ async def test_a_sealed_plan_and_a_bundle_make_an_engine(tmp_path: Path) -> None
             Engine(sealed)
 
 
+@pytest.mark.parametrize("folder", ["library", "my-library"])
+async def test_a_library_makes_an_engine_alone_or_with_others(folder: str, tmp_path: Path) -> None:
+    library = tmp_path / folder
+    library.mkdir()
+    text = RECIPES.replace("URL", "http://127.0.0.1:1/v1").replace("KEY", "")
+    (library / "mine.recipe").write_text(text, encoding="utf-8")
+    for recipes in ([library, "std.direct"], ["std.direct", library], [library]):
+        async with Engine(*recipes, backends={"lab": ScriptedBackend({"*": "Jupiter."})}) as engine:
+            assert (await engine.run("both", QUESTION)).text
+            assert list(engine.plan.models) == ["mine.small", "mine.large"]
+
+
 @pytest.mark.parametrize("recipes", [[], [PLAN, PLAN], ["std.direct", PLAN]], ids=["none", "two plans", "mixed"])
 async def test_an_engine_takes_files_or_one_plan(recipes: Sequence[Any]) -> None:
     with pytest.raises(TypeError, match="paths and names of standard recipes, or one plan"):
