@@ -31,6 +31,7 @@ LONGEST_SAMPLE = 20
 PHASES = {
     "E01": "The form of a file", "E02": "Names", "E03": "Types", "E04": "Calls, policies, templates",
     "E05": "Bounds", "E06": "Files, addresses, secrets", "W07": "Warnings", "E08": "Tests", "E09": "Boundaries",
+    "E10": "Capabilities",
 }  # fmt: skip
 GROUPS = {
     "size": "Lists",

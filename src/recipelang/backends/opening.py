@@ -29,7 +29,7 @@ async def open_backends(
     """The backends that the plan's models name; a `client` that is handed in stays open. Raises `BackendProblem`."""
     used = {model.backend for model in plan.models.values()}
     declared = [plan.backends[name] for name in sorted(used)]
-    keys = {backend.name: _key(backend, environment) for backend in declared}
+    keys = {backend.name: key_of(backend, environment) for backend in declared}
     if client is not None:
         yield {backend.name: _opened(backend, keys[backend.name], endpoints, client) for backend in declared}
         return
@@ -38,7 +38,8 @@ async def open_backends(
         yield {backend.name: _opened(backend, keys[backend.name], endpoints, own) for backend in declared}
 
 
-def _key(backend: BackendPlan, environment: Mapping[str, str]) -> str | None:
+def key_of(backend: BackendPlan, environment: Mapping[str, str]) -> str | None:
+    """The key of a backend, or none where it has none; raises `BackendProblem` where it is not set."""
     if backend.key is None:
         return None
     variable = backend.key.variable

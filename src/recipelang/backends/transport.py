@@ -45,12 +45,21 @@ class HttpClient(Protocol):
     ) -> AbstractAsyncContextManager[Response]: ...
 
 
-@asynccontextmanager
-async def posted(client: HttpClient, url: str, content: bytes, headers: Mapping[str, str]) -> AsyncIterator[Response]:
+def posted(
+    client: HttpClient, url: str, content: bytes, headers: Mapping[str, str]
+) -> AbstractAsyncContextManager[Response]:
     """The response to a POST, its body still to be read; raises `BackendError`. Leaving early closes the connection."""
+    return asked("POST", client, url, content, headers)
+
+
+@asynccontextmanager
+async def asked(
+    method: str, client: HttpClient, url: str, content: bytes, headers: Mapping[str, str]
+) -> AsyncIterator[Response]:
+    """The same for any method."""
     try:
         async with client.stream(
-            "POST",
+            method,
             url,
             content=content,
             headers=headers,

@@ -68,6 +68,11 @@ def apply_fixes(text: str, diagnostics: Iterable[Diagnostic], name: str) -> str:
     for diagnostic in diagnostics:
         if diagnostic.fix is not None:
             edits += [edit for edit in diagnostic.fix.edits if edit.span.source.name == name]
+    return edited(text, edits)
+
+
+def edited(text: str, edits: Iterable[Edit]) -> str:
+    """The text with all edits made; of two that overlap the first one is."""
     result, at = [], 0
     for edit in sorted(edits, key=lambda edit: edit.span.start):
         if edit.span.start >= at:
