@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from recipelang.backends.cassettes import Cassette, CassetteProblem, recording, replaying
     from recipelang.backends.opening import BackendProblem
     from recipelang.backends.scripted import ScriptedBackend
     from recipelang.comparing.difference import Difference, difference
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         HostFunction,
         Journal,
         ModelCall,
+        NotRecorded,
         Reply,
     )
     from recipelang.runtime.trace import Trace
@@ -51,6 +53,8 @@ _HOMES = {
     "BackendProblem": "backends.opening",
     "BlockingEngine": "hosts.blocking",
     "Bundle": "ir.document",
+    "Cassette": "backends.cassettes",
+    "CassetteProblem": "backends.cassettes",
     "Compilation": "compilation",
     "CompileError": "hosts.recipes",
     "Delta": "runtime.ports",
@@ -65,6 +69,7 @@ _HOMES = {
     "Lock": "hosts.locking",
     "ModelCall": "runtime.ports",
     "NotIsolated": "hostfunctions.rooms",
+    "NotRecorded": "runtime.ports",
     "Plan": "ir.plan",
     "PlanProblem": "ir.document",
     "Reply": "runtime.ports",
@@ -87,6 +92,8 @@ _HOMES = {
     "load_bundle": "ir.document",
     "lock_of": "hosts.locking",
     "read_lock": "hosts.locking",
+    "recording": "backends.cassettes",
+    "replaying": "backends.cassettes",
 }
 
 __all__ = [
@@ -97,6 +104,8 @@ __all__ = [
     "BackendProblem",
     "BlockingEngine",
     "Bundle",
+    "Cassette",
+    "CassetteProblem",
     "Compilation",
     "CompileError",
     "Delta",
@@ -111,6 +120,7 @@ __all__ = [
     "Lock",
     "ModelCall",
     "NotIsolated",
+    "NotRecorded",
     "Plan",
     "PlanProblem",
     "Reply",
@@ -133,6 +143,8 @@ __all__ = [
     "load_bundle",
     "lock_of",
     "read_lock",
+    "recording",
+    "replaying",
 ]
 
 

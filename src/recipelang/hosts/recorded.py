@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
+from recipelang.backends.cassettes.document import Recorded, RecordedRun, parse_cassette
 from recipelang.backends.cassettes.recording import Cassette, recording, recording_function
 from recipelang.backends.cassettes.replaying import Replay, replaying, replaying_function
+from recipelang.hosts.binding import bound_entry
+from recipelang.hosts.requests import request_of
 from recipelang.ir.expressions import (
     Constant,
     ContractReference,
@@ -16,7 +22,7 @@ from recipelang.ir.expressions import (
 )
 from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.failures import RunFailure
-from recipelang.runtime.interpreter import RunResult
+from recipelang.runtime.interpreter import Interpreter, RunResult
 from recipelang.runtime.ports import Backend, HostFunction
 from recipelang.runtime.trace import messages_as_json
 from recipelang.runtime.values import Json, Request
@@ -46,7 +52,9 @@ async def recorded_run(
     cassette: Cassette, plan: Plan, entry: Entry, request: Request, seed: int, run: Callable[[], Awaitable[RunResult]]
 ) -> RunResult:
     """A run whose beginning and end are written down."""
-    exposed = {"exposed": entry.name} if plan.entries.get(entry.name) is entry else {}
+    known = plan.entries.get(entry.name)
+    is_exposed = known is not None and (known.recipe, known.arguments) == (entry.recipe, entry.arguments)
+    exposed = {"exposed": entry.name} if is_exposed else {}
     number = cassette.run_began(
         recipe=entry.recipe, **exposed, arguments=_arguments(plan, entry), request=_request(request), seed=seed
     )
@@ -58,6 +66,30 @@ async def recorded_run(
         raise
     cassette.run_ended(number, status="ok", text=result.text, spend=result.spend.as_json())
     return result
+
+
+async def played_again(plan: Plan, run: RecordedRun, recorded: Recorded) -> Recorded:
+    """The calls of a recorded run, run and recorded anew: on a clock that jumps, nothing else takes any time.
+
+    Raises `NotRecorded` where the plan makes other calls than were recorded.
+    """
+    taken = io.StringIO()
+    backends, functions = recorded_world(replayed_world(plan, Replay(recorded)), Cassette(taken))
+    interpreter = Interpreter(plan, backends, functions)
+    entry = plan.entries.get(run.exposed or "") or bound_entry(plan, run.recipe, run.arguments, [])
+    asked = run.request
+    request = request_of(
+        asked["messages"],
+        tools=asked.get("tools", ()),
+        max_latency=asked.get("max_latency"),
+        metadata=asked.get("metadata"),
+    )
+    if "format" in asked:
+        request = replace(request, format=plan.contracts[asked["format"]])
+
+    with suppress(RunFailure):
+        await interpreter.run(entry, request, seed=run.seed)
+    return parse_cassette(recorded.name, taken.getvalue())
 
 
 def _arguments(plan: Plan, entry: Entry) -> dict[str, Json]:

@@ -58,6 +58,7 @@ class RecordedCall:
     at: float
     seconds: float
     outcome: Outcome
+    at_once: bool = False  # whether nothing else could go on meanwhile: nobody waited for anything
     pieces: tuple[tuple[float, str], ...] = ()  # of a reply that came in pieces: after how many seconds each came
     line: int = 0  # where it stands in the file
 
@@ -126,11 +127,13 @@ def line_of(entry: Mapping[str, Json]) -> str:
 
 def call_as_json(call: RecordedCall) -> dict[str, Json]:
     pieces = {"pieces": [list(piece) for piece in call.pieces]} if call.pieces else {}
+    at_once = {"at_once": True} if call.at_once else {}
     return {
         "kind": "call",
         "number": call.number,
         "at": call.at,
         "seconds": call.seconds,
+        **at_once,
         **call.asked,
         **_outcome_as_json(call.outcome),
         **pieces,
@@ -146,7 +149,7 @@ def _plain(value: Any) -> Json:  # Any: whatever json can't write by itself
 def _outcome_as_json(outcome: Outcome) -> dict[str, Json]:
     match outcome:
         case Reply():
-            return {"reply": _said({**_usage(outcome.usage), **_reply_as_json(outcome)})}
+            return {"reply": _said(_reply_as_json(outcome))}
         case BackendError():
             told = {
                 "kind": outcome.kind.value,
@@ -169,6 +172,7 @@ def _reply_as_json(reply: Reply) -> dict[str, Json]:
     return {
         "text": reply.text,
         "finish": None if reply.finish == "stop" else reply.finish,
+        **_usage(reply.usage),
         "cost": reply.cost,
         "logprobs": None if reply.logprobs is None else [_token_as_json(token) for token in reply.logprobs],
         "tool_calls": list(reply.tool_calls) or None,
@@ -209,11 +213,15 @@ def read_cassette(path: str | os.PathLike[str]) -> Recorded:
 
     A run that was killed may have left half a line at the end: it is passed over, and what stands before it counts.
     """
-    name = os.fspath(path)
     try:
-        *whole, rest = Path(path).read_text(encoding="utf-8").split("\n")
+        return parse_cassette(os.fspath(path), Path(path).read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise CassetteProblem(f"{name} is no cassette: it is not UTF-8") from error
+        raise CassetteProblem(f"{os.fspath(path)} is no cassette: it is not UTF-8") from error
+
+
+def parse_cassette(name: str, text: str) -> Recorded:
+    """What stands in a text; raises `CassetteProblem`."""
+    *whole, rest = text.split("\n")
     entries = [_entry(name, number, line) for number, line in enumerate(whole, 1) if line.strip()]
     _check_head(name, entries[0] if entries else {})
     if _is_json(rest):
@@ -279,6 +287,7 @@ def _call(entry: Mapping[str, Json]) -> RecordedCall:
         entry["at"],
         entry["seconds"],
         _outcome(entry),
+        entry.get("at_once", False),
         tuple((after, text) for after, text in entry.get("pieces", ())),
         entry["line"],
     )

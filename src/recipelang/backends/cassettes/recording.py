@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import IO, Self
+from functools import partial
+from typing import IO, Any, Generic, Self, TypeVar
 
 import anyio
 
@@ -24,6 +25,8 @@ from recipelang.backends.cassettes.document import (
 )
 from recipelang.runtime.ports import Backend, BackendError, Delta, HostFunction, ModelCall, NotRecorded, Reply
 from recipelang.runtime.values import Json
+
+T = TypeVar("T")
 
 SHORTEST_SECRET = 8
 """Characters: what is shorter, such as the `none` that a local server takes for a key, may be an ordinary word."""
@@ -95,7 +98,7 @@ class RecordingBackend:
 
     async def complete(self, call: ModelCall) -> Reply:
         with _Listening(self.cassette, asked_of(call)) as listening:
-            reply = await self.backend.complete(call)
+            reply = await listening.to(self.backend.complete(call))
             listening.outcome = reply
             return reply
 
@@ -105,6 +108,32 @@ class RecordingBackend:
                 async for delta in deltas:
                     listening.hear(delta)
                     yield delta
+
+
+class Waiting(Generic[T]):
+    """An awaitable around another one that keeps whether it was suspended: whether anything else could go on meanwhile."""
+
+    def __init__(self, awaited: Awaitable[T]) -> None:
+        self._awaited = awaited
+        self.suspended = False
+
+    def __await__(self) -> Generator[Any, Any, T]:  # Any: what passes between a coroutine and its event loop
+        inner = self._awaited.__await__()
+        step = partial(next, inner)
+        while True:
+            try:
+                wanted = step()
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            self.suspended = True
+            try:
+                step = partial(inner.send, (yield wanted))
+            except GeneratorExit:
+                inner.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - thrown on into the one who waits
+                step = partial(inner.throw, error)
 
 
 @dataclass(slots=True)
@@ -118,6 +147,12 @@ class _Listening:
     at: float = 0.0
     pieces: list[tuple[float, str]] = field(default_factory=list)
     written: bool = False
+    waited: Waiting[Any] | None = None
+
+    def to(self, awaited: Awaitable[T]) -> Waiting[T]:
+        """The same awaitable, of which it is kept whether anything was waited for."""
+        self.waited = waiting = Waiting(awaited)
+        return waiting
 
     def __enter__(self) -> Self:
         self.number, self.at = self.cassette.began()
@@ -142,7 +177,10 @@ class _Listening:
     def _write(self) -> None:
         if not self.written and self.outcome is not None:
             self.written = True
-            self.cassette.ended(self.number, self.at, self.asked, self.outcome, pieces=tuple(self.pieces))
+            at_once = self.waited is not None and not self.waited.suspended
+            self.cassette.ended(
+                self.number, self.at, self.asked, self.outcome, at_once=at_once, pieces=tuple(self.pieces)
+            )
 
 
 def recording(backend: Backend, cassette: Cassette) -> Backend:
@@ -158,7 +196,7 @@ def recording_function(name: str, function: HostFunction, cassette: Cassette) ->
         asked = asked_of_function(name, arguments)
         with _Listening(cassette, asked) as listening:
             try:
-                value = await called(**arguments)
+                value = await listening.to(called(**arguments))
             except NotRecorded:
                 raise
             except Exception as error:

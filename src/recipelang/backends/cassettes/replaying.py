@@ -74,6 +74,12 @@ async def _until(moment: float) -> None:
     await anyio.sleep(max(0.0, moment - anyio.current_time()))
 
 
+async def _ended(call: RecordedCall, began: float) -> None:
+    """Wait until the call ends; not at all, not even for a turn of the event loop, where nobody waited."""
+    if not call.at_once:
+        await _until(began + call.seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayingBackend:
     """Answers from a replay; opens nothing, and reaches nobody."""
@@ -100,10 +106,10 @@ class ReplayingBackend:
 async def _replied(recorded: RecordedCall, began: float) -> Reply:
     match recorded.outcome:
         case Reply() as reply:
-            await _until(began + recorded.seconds)
+            await _ended(recorded, began)
             return reply
         case BackendError() as error:
-            await _until(began + recorded.seconds)
+            await _ended(recorded, began)
             raise replace(error)
         case _:
             return await _given_up()
@@ -128,10 +134,10 @@ def replaying_function(name: str, replay: Replay) -> HostFunction:
         with replay.playing(recorded) as began:
             match recorded.outcome:
                 case Gave(value):
-                    await _until(began + recorded.seconds)
+                    await _ended(recorded, began)
                     return value
                 case Raised(error, message):
-                    await _until(began + recorded.seconds)
+                    await _ended(recorded, began)
                     raise type(error, (Exception,), {})(message)
                 case _:
                     return await _given_up()
