@@ -60,5 +60,8 @@ TASK_NAME_BYTES = 40
 PIECE_SLACK = 1.5
 """How much longer than its share one of the pieces of a text may be, so that it ends between paragraphs or words."""
 
+PIECE_MARGIN = 8
+"""Bytes by which a piece may be longer besides, so that no character and no break is cut, at most."""
+
 REQUEST_REPAIRS = 1
 """Repairs that the form which a request asks for may have, at most: bounds are proved before there is a request."""

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 from recipelang.ir.plan import Contract, Model
+from recipelang.ir.sizing import HEADING_BYTES, PIECE_MARGIN, PIECE_SLACK
 from recipelang.runtime.confidence import confidence as confidence_of
 from recipelang.runtime.contracts import extract
 from recipelang.runtime.disclosures import PERSONAL, SECRET, gives_away, texts_of
@@ -150,7 +151,11 @@ def contains(text: str, part: str) -> bool:
 
 
 def chunks(text: str, n: int) -> Items:
-    return tuple(pieces(text, max(1, n)))
+    parts = pieces(text, n := max(1, n))
+    if not isinstance(text, Said):
+        return tuple(parts)
+    shown = int(text.limit * PIECE_SLACK / n) + PIECE_MARGIN  # of each its share of what is shown of the whole
+    return tuple(Said.of(part, shown) for part in parts)
 
 
 def estimate_tokens(text: str) -> int:
@@ -232,7 +237,8 @@ def strongest(models: tuple[Model, ...]) -> Model:
 
 
 def single_task(worker: Model, instruction: str) -> TaskPlan:
-    return TaskPlan((Task("task", instruction, worker),))
+    shown = byte_length(worker.name) + HEADING_BYTES + instruction.limit if isinstance(instruction, Said) else None
+    return TaskPlan((Task("task", instruction, worker),), shown)
 
 
 IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own signature

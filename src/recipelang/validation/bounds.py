@@ -245,7 +245,7 @@ class Prover:
         return Use(replace(total.bound, parallel=parallel), value, 0.0, how, tries[0].inner if tries else ())
 
     def _repeat(self, step: ir.Repeat, known: Environment) -> Use:
-        state = evaluate(step.start, known, self.facts)
+        state = seen = evaluate(step.start, known, self.facts)
         total = Use(Bound(), state)
         rounds = self._rounds(step, known)
         last: tuple[Abstract, Abstract, Use] | None = None
@@ -259,8 +259,8 @@ class Prover:
                 use = self._call(step.call, inside)
             last = (state, item, use)
             total = _together([total, use])
-            state = use.value
-            total = replace(total, value=join(total.value, use.value), inner=use.inner)
+            state, seen = use.value, join(seen, use.value)
+            total = replace(total, value=seen, inner=use.inner)
         parallel = total.bound.parallel
         how = f"up to {len(rounds)} × {_callee(step.call)}, each on the one before"
         return Use(replace(total.bound, parallel=parallel), total.value, 0.0, how, total.inner)

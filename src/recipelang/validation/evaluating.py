@@ -16,6 +16,7 @@ from recipelang.ir.sizing import (
     DEFAULT_MAX_TOKENS,
     FINISH_BYTES,
     HEADING_BYTES,
+    PIECE_MARGIN,
     PIECE_SLACK,
     REQUEST_REPAIRS,
 )
@@ -67,8 +68,6 @@ REQUEST = Fields(
 METADATA = Words(Linear(0, 1))
 MAX_TOKENS = 1_000_000
 """Completion tokens of a call, at most, whatever sets them."""
-CHARACTER_BYTES = 8
-"""By which a piece of a text may be longer so that no character and no break is cut, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +380,7 @@ def _chunks(text: Abstract, n: Abstract) -> Abstract:
     """Pieces of a text; each has about its share, so that all together are not much more than the text."""
     low, high = (n.low, n.high) if isinstance(n, Number) else (1, math.inf)
     size = text.size if isinstance(text, Words) else Linear()
-    return Items(1, high, Words(size.times(PIECE_SLACK / max(1, low)) + Linear(CHARACTER_BYTES)))
+    return Items(1, high, Words(size.times(PIECE_SLACK / max(1, low)) + Linear(PIECE_MARGIN)))
 
 
 def _single_task(given: dict[str, ir.Expression], known: Environment, facts: Facts) -> Plans:
