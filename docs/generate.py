@@ -225,7 +225,7 @@ def grammar() -> str:
 def ebnf() -> dict[str, str]:
     """The bodies of the rules by name: terminals of one spelling are spelled out, rules that only name a branch inlined."""
     text = grammar_text()
-    spelled = dict(re.findall(r'^([A-Z_]+): ("[^"]+")$', text, re.MULTILINE))
+    spelled: dict[str, str] = dict(re.findall(r'^([A-Z_]+): ("[^"]+")$', text, re.MULTILINE))
     rules = {name: " ".join(body.split()) for name, body in WRITTEN_RULE.findall(text) if not name.isupper()}
 
     def written(word: re.Match[str]) -> str:

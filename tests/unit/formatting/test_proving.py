@@ -42,3 +42,9 @@ def test_mistakes_of_form_are_reported_and_nothing_is_formatted() -> None:
     found: list[Diagnostic] = []
     assert formatted(Source("test.recipe", "role a( {}"), found.append) is None
     assert len(found) == 1
+
+
+def test_a_file_in_another_language_is_left_as_it_is() -> None:
+    found: list[Diagnostic] = []
+    assert formatted(Source("later.recipe", "language 2\nrole   a( ) { max_tokens=1k }\n"), found.append) is None
+    assert [diagnostic.code.id for diagnostic in found] == ["E0604"]
