@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from types import CoroutineType, FunctionType, ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 WORK = "/work"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/nix/store")
@@ -63,7 +63,8 @@ def main() -> None:
     in_time = waited_for(keeper, told["seconds"])
     os.kill(keeper, signal.SIGKILL)
     os.waitpid(keeper, 0)
-    sweep()
+    if not told["walls"]:  # behind them all of it ended with the keeper
+        sweep()
     report(ending(reading) if in_time else {"passed": False, "how": "time"})
 
 
@@ -81,7 +82,7 @@ def waited_for(keeper: int, seconds: float) -> bool:
 
 
 def sweep() -> None:
-    """End all that the program left behind and that came to us. Behind walls all of it ended with the keeper."""
+    """End all that the program left behind, which has come to us."""
     with suppress(ChildProcessError):
         while True:
             for child in children():
@@ -91,11 +92,13 @@ def sweep() -> None:
 
 
 def children() -> list[int]:
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-            return [int(child) for child in file.read().split()]
-    except OSError:
-        return []
+    own = str(os.getpid())
+    found: list[int] = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError), open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            if file.read().rpartition(")")[2].split()[1] == own:  # its parent, after its name and its state
+                found.append(int(process))
+    return found
 
 
 def ending(reading: int) -> Told:
@@ -328,7 +331,7 @@ def lost_cases(found: Mapping[str, object]) -> int:
 
 def run_text(text: str, name: str, module: ModuleType, *, telling: bool = False) -> None:
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)  # which tracebacks show
-    tree = compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    tree = cast(ast.Module, compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True))
     if telling:
         tree = ast.fix_missing_locations(Telling().visit(tree))
     exec(compile(tree, name, "exec", dont_inherit=True), vars(module))
@@ -338,16 +341,16 @@ class Telling(ast.NodeTransformer):
     """Lets an `assert` that compares two values say which they were: a model can't look at them."""
 
     def visit_Assert(self, node: ast.Assert) -> ast.Assert:
-        match node:
-            case ast.Assert(test=ast.Compare(left=left, ops=[operator], comparators=[right]) as test, msg=None):
-                sides = [
-                    ast.copy_location(ast.NamedExpr(ast.Name(name, ast.Store()), side), side)
-                    for name, side in (("_left", left), ("_right", right))
-                ]
-                told = ast.parse(f"f'assert {{_left!r:.300}} {spelled(operator)} {{_right!r:.300}}'", mode="eval").body
-                compared = ast.copy_location(ast.Compare(sides[0], [operator], [sides[1]]), test)
-                return ast.copy_location(ast.Assert(compared, ast.copy_location(told, node)), node)
-        return node
+        if node.msg is not None or not isinstance(node.test, ast.Compare) or len(node.test.ops) != 1:
+            return node
+        test, operator = node.test, node.test.ops[0]
+        left, right = (
+            ast.copy_location(ast.NamedExpr(ast.Name(name, ast.Store()), side), side)
+            for name, side in (("_left", test.left), ("_right", test.comparators[0]))
+        )
+        told = ast.parse(f"f'assert {{_left!r:.300}} {spelled(operator)} {{_right!r:.300}}'", mode="eval").body
+        compared = ast.copy_location(ast.Compare(left, [operator], [right]), test)
+        return ast.copy_location(ast.Assert(compared, ast.copy_location(told, node)), node)
 
 
 def spelled(operator: ast.cmpop) -> str:
