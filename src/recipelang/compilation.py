@@ -18,6 +18,7 @@ from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, Rem
 from recipelang.syntax import nodes
 
 if TYPE_CHECKING:
+    from recipelang.validation.boundaries import Leak
     from recipelang.validation.capabilities import Lack
 
 MOST_WAYS = 5
@@ -173,7 +174,7 @@ class Compilation:
                         label=f"by way of {leak.paths[0]}",
                         notes=tuple(f"and by way of {path}" for path in leak.paths[1:MOST_WAYS]),
                         labels=(Label(checked.boundary_places[leak.boundary], "the promise"),),
-                        help=f"put the call under a guard, `when not {leak.boundary} => ...`, or give it only models that are allowed",
+                        help=f"put the call under a guard, `when not {leak.boundary}`, or {_other_way(plan, leak)}",
                     )
                 )
 
@@ -188,6 +189,12 @@ class Compilation:
             role = plan.roles.get(node.name.text) if isinstance(node, nodes.Role) else None
             found = [] if role is None else lacks_of_role(plan, role)
             self.reported += [_lack(lack, node.name.span) for lack in found if lack.message not in exposed]
+
+
+def _other_way(plan: Plan, leak: Leak) -> str:
+    if leak.model in plan.externs:
+        return "say in the function where it keeps what it is given, such as `zone = local`"
+    return "give it only models that are allowed"
 
 
 def _lack(lack: Lack, place: Span) -> Diagnostic:

@@ -60,11 +60,13 @@ def opened(document: bytes) -> Plan:
 
 
 def sound(plan: Plan) -> Plan:
-    """A plan that any tool may have made: looked at before it runs, and its bounds proved anew, whatever it says."""
+    """A plan that any tool may have made: looked at before it runs, its bounds and boundaries proved anew, whatever it says."""
+    from recipelang.validation.boundaries import must_keep_boundaries  # deferred: start-up cost
     from recipelang.validation.bounds import certified  # deferred: start-up cost
     from recipelang.validation.graph import must_be_valid  # deferred: start-up cost
 
     must_be_valid(plan)
+    must_keep_boundaries(plan)
     return certified(plan)
 
 

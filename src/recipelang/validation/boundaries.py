@@ -8,6 +8,7 @@ from recipelang.ir.plan import Boundary, Entry, Plan
 from recipelang.ir.reading import that_see_requests
 from recipelang.validation.bounds import Prover, Visit
 from recipelang.validation.evaluating import Facts, truth_of
+from recipelang.validation.graph import PlanFault, UnsoundPlan
 from recipelang.validation.values import Models
 
 
@@ -27,6 +28,20 @@ def leaks(plan: Plan, entry: Entry) -> list[Leak]:
     then is not looked at. Of models that can't be told apart, each may be the one.
     """
     return [leak for boundary in plan.boundaries.values() for leak in _leaks(plan, entry, boundary)]
+
+
+def must_keep_boundaries(plan: Plan) -> None:
+    """Raises `UnsoundPlan` where an entry of a plan that any tool may have made could break one of its boundaries."""
+    faults = [
+        PlanFault(
+            f'entry "{name}"',
+            f"`{leak.model}` could see a request that the boundary `{leak.boundary}` keeps from it, by way of {leak.paths[0]}",
+        )
+        for name, entry in plan.entries.items()
+        for leak in leaks(plan, entry)
+    ]
+    if faults:
+        raise UnsoundPlan(faults)
 
 
 def _leaks(plan: Plan, entry: Entry, boundary: Boundary) -> list[Leak]:

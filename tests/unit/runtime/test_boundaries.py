@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from recipelang.backends.scripted import ScriptedBackend
 from recipelang.hosts.binding import ArgumentProblem, bound_entry
+from recipelang.hosts.engine import Engine
 from recipelang.ir.expressions import FailExpression, ListExpression, ModelReference
 from recipelang.ir.plan import CallArgument, Entry, Plan
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.interpreter import Interpreter
 from recipelang.runtime.values import Json, Message, Request
+from recipelang.validation.graph import UnsoundPlan
 from runs import Outcome, asking, every_backend, failed, plan_of
 
 PROMISE = 'boundary private { when = contains(request.conversation, "internal"), allow = it.zone == local }\n'
@@ -182,3 +186,14 @@ def test_models_of_the_pool_are_proved_as_well() -> None:
     assert entry.arguments == (
         CallArgument("models", ListExpression((ModelReference("large"), ModelReference("small")))),
     )
+
+
+def test_a_plan_that_another_tool_made_is_proved_before_it_runs() -> None:
+    plan = plan_of(PROMISE + CALLS["a judge"])
+    leaking = replace(plan, entries={"main": unproved(plan, inside="small", away="large")})
+    with pytest.raises(
+        UnsoundPlan, match='entry "main": `large` could see .* `private` .*, by way of reply → judge on large'
+    ):
+        Engine(leaking)
+    kept = replace(plan, entries={"main": unproved(plan, inside="small", away="small")})
+    assert Engine(kept).plan.entries["main"].certificate is not None
