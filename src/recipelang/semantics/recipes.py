@@ -324,7 +324,9 @@ class RecipeChecker:
                 bounds.QUORUM.at(
                     node.span,
                     f"a quorum of {_shown(quorum.low)} {'can never' if never else 'can not always'} be reached",
-                    label=f"there are at most {most} branches" if never else f"there may be as few as {least} branches",
+                    label=f"there {_branches('are at most', most)}"
+                    if never
+                    else f"there {_branches('may be as few as', least)}",
                     labels=(
                         Label(
                             step.iterable.span,
@@ -656,3 +658,7 @@ def _length(type: Type) -> tuple[float, float]:
 
 def _shown(number: float) -> str:
     return "any number of" if math.isinf(number) else f"{number:g}"
+
+
+def _branches(how: str, count: str) -> str:
+    return f"{how} {count} {'branch' if count == '1' else 'branches'}"
