@@ -30,6 +30,20 @@ def test_a_call_is_set_aside_at_the_most_that_it_may_use_and_booked_at_what_it_u
     assert (spend.wasted_calls, spend.reported) == (0, True)
 
 
+def test_what_was_billed_goes_before_tokens_times_price() -> None:
+    book = account(cost=1)
+    assert book.settle(book.reserve(SMALL, 300, 100), Usage(20, 5), billed=0.75) == 0.75
+    assert (book.cost, book.totals.spend(0).cost) == (0.75, 0.75)
+    with pytest.raises(Refused):
+        book.reserve(SMALL, 300_000, 0)
+
+
+def test_what_was_billed_is_a_cost_without_a_price() -> None:
+    book = account()
+    assert book.settle(book.reserve(FREE, 300, 100), Usage(20, 5), billed=0.75) == 0.75
+    assert book.totals.spend(0).cost == 0.75
+
+
 def test_what_is_wasted_counts_in_the_sums_and_is_told_apart() -> None:
     book = account()
     reservation = book.reserve(SMALL, 300, 100)
