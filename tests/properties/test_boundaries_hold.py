@@ -24,9 +24,7 @@ from recipelang.runtime.values import Message, Request
 from runs import failed
 
 WORLD = (Path(__file__).parents[1] / "corpus/boundaries/safe/parts/world.recipe").read_text(encoding="utf-8")
-PROMISE = (
-    'boundary private { when = request.turns > 1 or contains(request.conversation, "internal"), allow = it.zone == local }\n'
-)
+PROMISE = 'boundary private { when = request.turns > 1 or contains(request.conversation, "internal"), allow = it.zone == local }\n'
 MODELS = ("home", "den", "cloud", "nowhere")
 AT_HOME = {"home", "den"}
 OPEN = (

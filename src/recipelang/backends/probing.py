@@ -109,11 +109,7 @@ def _has_form(text: str) -> bool:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return (
-        isinstance(value, dict)
-        and value.keys() == _SCHEMA["properties"].keys()
-        and value["colour"] in ("blue", "green")
-    )
+    return isinstance(value, dict) and value.keys() == {"colour", "sure"} and value["colour"] in ("blue", "green")
 
 
 def _refused(error: BackendError) -> Finding:
