@@ -18,10 +18,12 @@ import pytest
 from page_fences import FENCES, ROOT, Fence, fences_of, files_up_to
 from recipelang import compile_text
 from recipelang.compilation import Compilation
+from recipelang.diagnostics.catalogue import all_codes
 from recipelang.ir import sizing
 from recipelang.ir.document import seal
 from recipelang.ir.plan import Plan
 from recipelang.recipetests.running import run_tests
+from recipelang.runtime.failures import RunFailureKind
 from runs import WORLD
 from scripted_cases import Run, must_come_out_as_it_says
 
@@ -158,3 +160,9 @@ def test_the_constants_of_the_arithmetic_are_those_of_the_compiler() -> None:
     assert rows == {name: str(getattr(sizing, name)) for name in rows}
     internal = {"GREATEST_INTEGER", "PIECE_SLACK", "PIECE_MARGIN"}  # of chapter 7, and of one function
     assert rows.keys() == {name for name in vars(sizing) if name.isupper()} - internal
+
+
+def test_every_error_and_every_failure_has_its_place_in_the_text() -> None:
+    text = "".join(chapter.read_text(encoding="utf-8") for chapter in CHAPTERS)
+    assert [code for code in all_codes() if code not in text] == []
+    assert [kind.value for kind in RunFailureKind if not re.search(rf"`{kind}`|= \"{kind}\"", text)] == []
