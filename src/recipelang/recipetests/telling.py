@@ -84,6 +84,7 @@ _TOLD: dict[str, Callable[[Data], str]] = {
     "fallback_taken": lambda data: f"takes its fallback: {data['why']}",
     "host_call_end": lambda data: f"{data['extern']} gave what it promises",
     "host_call_failed": lambda data: f"{data['extern']} failed: {data['why']}",
+    "host_call_cancelled": lambda data: f"{data['extern']} is not needed any more",
     "task_lost": lambda data: f"lost: {data['why']}",
     "step_end": _ended,
 }
