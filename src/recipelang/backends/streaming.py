@@ -50,6 +50,7 @@ class Assembly:
     usage: Usage | None = None
     tokens: list[Json] = field(default_factory=list)
     calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    half: str = ""  # of a character that JSON escapes in two, where an event ended between them
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take in an event; gives the text that it brought. Raises `BackendError`."""
@@ -62,12 +63,21 @@ class Assembly:
             if not isinstance(choice, dict) or not isinstance(delta := choice.get("delta") or {}, dict):
                 raise garbage("an event's choice is no object")
             self.finish = choice.get("finish_reason") or self.finish
-            text = encodable(text_in(delta.get("content")))
+            text = self._whole_characters(text_in(delta.get("content")))
             self.refusals.append(text_in(delta.get("refusal")))
             self._add_details(choice, delta)
         if text:
             self.texts.append(text)
         return text
+
+    def _whole_characters(self, text: str) -> str:
+        """The text, with the half of a character that waited for it, and without one that its end has to wait for."""
+        if self.half and text:
+            text = (self.half + text).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+            self.half = ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self.half = text[:-1], text[-1]
+        return encodable(text)
 
     def _add_details(self, choice: Mapping[str, Any], delta: Mapping[str, Any]) -> None:
         logprobs = choice.get("logprobs")

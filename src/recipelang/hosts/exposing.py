@@ -8,7 +8,7 @@ from dataclasses import replace
 from recipelang.hosts.binding import ArgumentProblem, bound_entry
 from recipelang.ir.plan import Entry, Plan
 from recipelang.ir.reading import names_in
-from recipelang.ir.types import AnswerType, TextType
+from recipelang.ir.types import AnswerType
 
 
 def plans_to_serve(paths: Sequence[str], compiled: Callable[[list[str]], Plan], uses: Sequence[str] = ()) -> list[Plan]:
@@ -29,13 +29,13 @@ def with_names(plan: Plan, pool: Sequence[str] | None = None) -> Plan:
     """The plan, where it exposes nothing with its recipes exposed by their own names.
 
     A recipe takes its models from the `pool`, by default all of the plan. Left out are those that need more than
-    models, or more of them than there are, and those that give no answer.
+    models, or more of them than there are, and those that give something else than an answer.
     """
     if plan.entries:
         return plan
     entries: dict[str, Entry] = {}
     for name, recipe in plan.recipes.items():
-        if not isinstance(recipe.returns, AnswerType | TextType):
+        if not isinstance(recipe.returns, AnswerType):
             continue
         try:
             entry = bound_entry(plan, name, {}, list(plan.models) if pool is None else pool)
