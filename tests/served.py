@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,5 @@ def team_file(folder: Path, upstream: Upstream) -> Path:
 @contextmanager
 def serving(folder: Path, script: Script | None = None, **options: Any) -> Iterator[tuple[str, Upstream]]:
     """The team behind a server, with its upstream."""
-    with Upstream(replying() if script is None else script) as upstream:
-        with running(app(team_file(folder, upstream), **options)) as address:
-            yield address, upstream
+    with Upstream(replying() if script is None else script) as upstream, ExitStack() as stack:
+        yield stack.enter_context(running(app(team_file(folder, upstream), **options))), upstream

@@ -254,7 +254,7 @@ class _Pulse:
                     await self._woken.wait()
                 self._woken = anyio.Event()
                 with suppress(OSError):  # of a client that is gone; the run hears of it where it waits for that
-                    await self._tell(self._comments() or b": keep-alive\n\n")
+                    await self._tell(b": keep-alive\n\n")
 
     async def say(self, text: str) -> None:
         """A piece of the answer; with the first one the pulse ends."""
@@ -273,12 +273,13 @@ class _Pulse:
         async with self._quiet:
             pass
         if self._events:
-            await self._tell(self._comments())
+            await self._tell()
 
-    async def _tell(self, comments: bytes) -> None:
+    async def _tell(self, otherwise: bytes = b"") -> None:
+        """What happened, or else that it is still there."""
         async with self._quiet:
             await self._talk.start()
-            await self._talk.stream(comments)
+            await self._talk.stream(self._comments() or otherwise)
 
     def _comments(self) -> bytes:
         events, self._events = self._events, []

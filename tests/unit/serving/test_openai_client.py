@@ -450,10 +450,10 @@ def test_a_hundred_streams_at_once_of_which_half_are_given_up_leave_nothing_behi
 
     async def all_of_them() -> list[str]:
         found: list[str] = []
-        async with openai.AsyncOpenAI(base_url=f"{scene.address}/v1", api_key="any") as client:
-            async with anyio.create_task_group() as group:
-                for place in range(100):
-                    group.start_soon(one, client, place, found)
+        client = openai.AsyncOpenAI(base_url=f"{scene.address}/v1", api_key="any")
+        async with client, anyio.create_task_group() as group:
+            for place in range(100):
+                group.start_soon(one, client, place, found)
         return found
 
     scene.upstream.requests.clear()
