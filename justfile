@@ -27,6 +27,10 @@ fix:
 check *files:
     .venv/bin/recipelang check {{files}}
 
+# draw programs and hostile models for long, and look for a run that breaks a promise
+campaign *arguments:
+    .venv/bin/python tests/campaign.py {{arguments}}
+
 # write the tables of docs/ from the sources
 docs:
     .venv/bin/python docs/generate.py

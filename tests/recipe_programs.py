@@ -1,36 +1,42 @@
-"""Recipes as Hypothesis draws them: typed, so that most compile; every kind of step, policy and nesting."""
+"""Whole programs as a generator draws them: typed, so that values flow from step to step and most of them compile.
+
+Whoever draws is a function from two bounds to a number between them, the smaller the simpler: Hypothesis, a random
+generator, or numbers that were written down. A program is drawn twice: the budgets of the second time lie near what the
+compiler proves of the first.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from hypothesis import strategies as st
 
-Kind = Literal["answer", "answers", "grade", "text", "model", "models", "int", "contract"]
-MODELS = ("small", "middle", "large_model_with_a_very_long_name_that_no_number_is_as_long_as")
-LONGEST_LIST = 12
-ROLES = '''
-role plain() { max_tokens = <plain><contract> }
-role shaped() { max_tokens = <shaped>, contract = request.format, system = "be brief" }
-role revise(draft: answer) {
-  max_tokens = <revise>
-  prompt     = "Mend: {{ draft }} {{ draft.model.id }} {{ draft.usage.total }}"
-}
-role write(xs: answer[..8], g: grade?, t: text) {
-  max_tokens   = <write>
-  conversation = <seen>
-  prompt       = """
-    {% if g %} {{ g }} and {{ g.reason }} {% else %} nothing, {% endif %}
-    {% if xs %} {{ xs }} {% endif %} {{ t }}
-  """
-}
-role judge(xs: answer[..8]) -> grade { max_tokens = <judge>, repair = <repair>, temperature = 0, prompt = "Grade: {{ xs }}" }
-role about(m: model, n: int(1..3), t: text) { max_tokens = <about>, prompt = "{{ m.zone }} {{ n }} {{ t }}" }
-'''
-"""Prompts with slots and sections of every type; what stands in `<>` is drawn."""
+from recipelang.compilation import compile_text
+from recipelang.ir.certificate import Certificate
+from recipelang.ir.plan import Plan
+
+Pick = Callable[[int, int], int]
+Kind = Literal[
+    "answer", "answers", "grade", "pack", "report", "text", "texts", "model", "models", "int", "contract", "plan"
+]
 _Drawn = TypeVar("_Drawn")
+
+LONG_NAME = "large_model_with_a_very_long_name_that_no_number_is_as_long_as"
+NEAR = ("small", "middle", LONG_NAME)
+FAR = "far"
+SECRET = "secret"
+"""What the text of a request has for which the boundary holds."""
+LONGEST = 8
+"""The greatest length of a list that a recipe gives."""
+TYPES: dict[Kind, str] = {
+    "answer": "answer", "answers": "answer[..4]", "grade": "grade", "pack": "pack", "report": "report",
+    "text": "text", "texts": "text[..3]", "model": "model", "models": "model[1..3]", "int": "int(1..3)",
+    "contract": "contract", "plan": "plan(..4)",
+}  # fmt: skip
+RETURNED: dict[Kind, str] = {**TYPES, "answers": f"answer[..{LONGEST}]"}
 
 
 @dataclass(frozen=True)
@@ -41,63 +47,188 @@ class Name:
     kind: Kind
     low: int = 0
     high: int = 0
+    optional: bool = False
+
+    @property
+    def type(self) -> str:
+        return TYPES[self.kind] + "?" * self.optional
 
 
 @dataclass(frozen=True)
 class Callee:
-    """A role or a recipe: what it takes and what it gives."""
+    """A role, a recipe or a function of the host: what it takes and what it gives."""
 
     name: str
     parameters: tuple[Name, ...]
-    returns: Literal["answer", "answers", "grade"]
-    is_role: bool
-    at_least: int = 0
+    returns: Kind
+    what: Literal["role", "recipe", "function"] = "role"
+    planner: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program with its plan. `invalid`: it does not compile, and was drawn in vain."""
+
+    text: str
+    plan: Plan | None
+
+    @property
+    def invalid(self) -> bool:
+        return self.plan is None
+
+
+def drawn_program(pick: Pick) -> Program:
+    """A program that exposes `main`, with budgets near what it needs."""
+    writer = Writer(pick)
+    text = writer.program()
+    bare = compile_text(without_budgets(text)).plan
+    if bare is None:
+        return Program(without_budgets(text), None)
+    text = with_budgets(text, bare, pick)
+    plan = compile_text(text).plan
+    if plan is None:  # its own timeouts add up to more than the time it was given
+        text = re.sub(r"time = \d+s, request", "request", text)
+        plan = compile_text(text).plan
+    return Program(text, plan)
+
+
+# ------------------------------------------------------------------ budgets
+
+_WORD = re.compile(r"\w+")
+_MARK = "<budget of {name}>"
+
+
+def without_budgets(text: str) -> str:
+    return "\n".join(line for line in text.split("\n") if "<budget of" not in line)
+
+
+def with_budgets(text: str, plan: Plan, pick: Pick) -> str:
+    """The text with a budget in each recipe that is drawn one: mostly as small as can be."""
+    for name, recipe in plan.recipes.items():
+        entry = plan.entries["main"].certificate if name == "main" else None
+        assert recipe.certificate is not None
+        text = text.replace(_MARK.format(name=name), _budget(recipe.certificate, entry, pick))
+    return without_budgets(text)
+
+
+def _budget(alone: Certificate, entry: Certificate | None, pick: Pick) -> str:
+    """As much as the recipe needs alone; money as much as it needs with its models, where it has prices."""
+    lines: list[str] = []
+    most = alone.total
+    request = (2_500, 1_500, 300)[pick(0, 2)]
+    if most.calls and pick(0, 2) == 2:
+        lines.append(f"calls = {most.calls + pick(0, 1)}")
+    if pick(0, 1) == 1:
+        lines.append(f"tokens = {int(most.prompt_tokens.at(request)) + most.completion_tokens + 1 + pick(0, 1) * 500}")
+    cost = (entry or alone).total.cost
+    if cost is not None and most.cost is not None and pick(0, 1) == 1:
+        lines.append(f"cost = ${max(cost.at(request), most.cost.at(request)) + 1e-6:.9f}")
+    if most.parallel and pick(0, 2) == 2:
+        lines.append(f"parallel = {most.parallel}")
+    if pick(0, 2) == 2:
+        lines.append(f"time = {max(1, int(most.seconds * (1, 0.6, 0.25)[pick(0, 2)]))}s")
+    return "  budget { " + ", ".join([*lines, f"request = {request}"]) + " }" if lines else "<budget of none>"
+
+
+# ------------------------------------------------------------------ writing
 
 
 @dataclass
 class Writer:
     """Writes one program. `names` are those that the recipe at hand can read, in the order in which they came."""
 
-    draw: Callable[[st.SearchStrategy[object]], object]
+    pick: Pick
     callees: list[Callee] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
     steps: int = 0
+    unread: dict[str, Name] = field(default_factory=dict)  # what no expression of the recipe at hand reads yet
+    bounded: bool = False  # whether the program has a boundary
+    leaks: bool = False  # whether it may pass that
 
     # ------------------------------------------------------------- choosing
 
     def one_of(self, *options: _Drawn) -> _Drawn:
-        return options[self.number(0, len(options) - 1)]
+        return options[self.pick(0, len(options) - 1)]
 
-    def number(self, low: int, high: int) -> int:
-        number = self.draw(st.integers(low, high))
-        assert isinstance(number, int)
-        return number
+    def sometimes(self, chance: int = 2) -> bool:
+        return self.pick(0, chance) == chance
 
-    def sometimes(self, chance: int = 3) -> bool:
-        return self.number(0, chance) == chance
+    def known(self, kind: Kind, *, optional: bool = False) -> list[Name]:
+        return [name for name in self.names if name.kind == kind and name.optional is optional]
 
-    def known(self, kind: Kind, at_least: int = 0) -> list[Name]:
-        return [name for name in self.names if name.kind == kind and (kind != "answers" or name.low >= at_least)]
+    def lists(self, at_least: int = 0) -> list[Name]:
+        return [name for name in self.known("answers") if name.low >= at_least]
 
     # ---------------------------------------------------------- expressions
 
-    def answer(self, depth: int = 2) -> str | None:
-        options: list[str] = [name.text for name in self.known("answer")]
-        for xs in self.known("answers", 1):
-            options += [
-                f"first({xs.text})",
-                f"last({xs.text})",
-                f"best({xs.text}, by = it.model.rating)",
-                f"majority({xs.text}, key = it.value)",
-                f"weighted_vote({xs.text}, key = it.text, weight = it.model.rating)",
-            ]
-        if depth and len(options) > 1 and self.sometimes():
-            return f"{self.one_of(*options)} if {self.condition()} else {self.one_of(*options)}"
-        return self.one_of(*options) if options else None
+    def value(self, kind: Kind, depth: int = 2) -> str | None:
+        """An expression of that kind over what is there; none where nothing is."""
+        options = self.options(kind, depth)
+        if not options:
+            return None
+        news = [option for option in options if self.reads_news(option)]
+        chosen = self.one_of(*(news if news and self.sometimes(1) else options))
+        self.has_read(chosen)
+        if depth and len(options) > 1 and self.sometimes(4):
+            return f"({chosen} if {self.condition()} else {self.one_of(*options)})"
+        return chosen
 
-    def answers(self) -> Name | None:
-        """A list of answers that is in no name yet, with its bounds."""
+    def reads_news(self, expression: str) -> bool:
+        return any(name in self.unread for name in _WORD.findall(expression))
+
+    def has_read(self, text: str) -> None:
+        for name in _WORD.findall(text):
+            self.unread.pop(name, None)
+
+    def options(self, kind: Kind, depth: int) -> list[str]:
+        found = [name.text for name in self.known(kind)]
+        plain = list(found)
+        if plain and kind not in ("int", "contract"):
+            found += [f"({name.text} or {plain[0]})" for name in self.known(kind, optional=True)]
+        match kind:
+            case "answer":
+                found += [option for xs in self.lists(1) for option in self.picked(xs)]
+                found += [f"{pack.text}.draft" for pack in self.known("pack")]
+            case "grade":
+                found += ['{ reason = "none was given", score = 0.1 }']
+            case "pack":
+                draft = self.value("answer", 0)
+                if draft is not None:
+                    found.append(f"{{ draft = {draft}, notes = {self.texts(1)}, done = {self.condition()} }}")
+            case "report":
+                found += [f"{{ passed = {self.condition()}, log = {self.text(0)} }}"]
+            case "text":
+                found += [self.text(depth)]
+            case "texts":
+                found += [self.texts(depth)]
+            case "model":
+                found += self.some_models()
+            case "models":
+                found += self.model_lists()
+            case "int":
+                found += self.numbers(3)
+            case "contract":
+                found += ["letter", "code", "object", "request.format"]
+            case "answers":
+                found += [xs.text for xs in self.answer_lists()]
+            case "plan":
+                found += [f"single_task({self.one_of(*self.some_models())}, {self.text(0)})"]
+        return found
+
+    def picked(self, xs: Name) -> list[str]:
+        return [
+            f"first({xs.text})",
+            f"last({xs.text})",
+            f"best({xs.text}, by = it.model.rating)",
+            f"majority({xs.text}, key = it.value)",
+            f"weighted_vote({xs.text}, key = it.text, weight = it.model.rating)",
+            f"worst({xs.text}, by = it.latency)",
+        ]
+
+    def answer_lists(self) -> list[Name]:
+        """Lists of answers that are in no name yet, with their bounds."""
         options = [Name("[]", "answers")]
+        one = self.value("answer", 0)
         for xs in self.known("answers"):
             least = min(xs.low, 1)
             options += [
@@ -105,330 +236,459 @@ class Writer:
                 Name(f"[a for a in {xs.text} if a.valid]", "answers", 0, xs.high),
                 Name(f"sort({xs.text}, by = it.latency)", "answers", xs.low, xs.high),
                 Name(f"unique({xs.text}, by = it.text)", "answers", least, xs.high),
+                Name(f"shuffled({xs.text})", "answers", xs.low, xs.high),
                 Name(f"take({xs.text}, 2)", "answers", min(xs.low, 2), min(xs.high, 2)),
                 Name(f"top({xs.text}, 3, by = it.confidence)", "answers", min(xs.low, 3), min(xs.high, 3)),
             ]
-        one = self.answer(0)
+            if one is not None and xs.high < LONGEST:
+                options.append(Name(f"{xs.text} + [{one}]", "answers", xs.low + 1, xs.high + 1))
         if one is not None:
             options.append(Name(f"[{one}]", "answers", 1, 1))
-            options += [
-                Name(f"{xs.text} + [{one}]", "answers", xs.low + 1, xs.high + 1) for xs in self.known("answers")
-            ]
-        return self.one_of(*options)
+        return options
 
     def text(self, depth: int = 2) -> str:
         options = ["request.text", '"a word"', 'request.metadata["who"] or "nobody"']
         options += [name.text for name in self.known("text")]
         for a in self.known("answer"):
-            options += [f"{a.text}.text", f"{a.text}.model.name", f"{a.text}.finish", f'({a.text}.value or "nothing")']
-        options += [f"{g.text}.reason" for g in self.known("grade")]
-        options += [f"{m.text}.id" for m in self.known("model")]
-        chosen = self.one_of(*options)
+            options += [f"{a.text}.text", f"{a.text}.model.name", f"{a.text}.finish", f'{a.text}.value or "nothing"']
+        options += [f"{name.text}.reason" for name in self.known("grade")]
+        options += [f"{name.text}.log" for name in self.known("report")]
+        options += [f"{name.text}.text" for name in self.known("plan")]
+        options += [f"{name.text}.id" for name in self.known("model")]
+        options += [f'{name.text}[0] or "none"' for name in self.known("texts")]
+        chosen = f"({self.one_of(*options)})"
         if depth and self.sometimes():
-            return f"({chosen}) + {self.text(depth - 1)}"
-        return f"lower({chosen})" if self.sometimes(5) else f"({chosen})"
+            return f"({chosen} + {self.text(depth - 1)})"
+        return f"lower({chosen})" if self.sometimes(3) else chosen
 
-    def model(self) -> str:
-        options = [*MODELS, *(name.text for name in self.known("model"))]
+    def texts(self, depth: int = 1) -> str:
+        options = ["[]", f"[{self.text(0)}]"]
+        options += [f"take([a.text for a in {xs.text}], 3)" for xs in self.known("answers")]
+        options += [name.text for name in self.known("texts")]
+        options += [f"{name.text}.notes" for name in self.known("pack")]
+        if depth:
+            options.append(f"chunks({self.text(0)}, {self.one_of('2', '3')})")
+        return self.one_of(*options)
+
+    def some_models(self) -> list[str]:
+        options = [*NEAR, *(name.text for name in self.known("model"))]
+        if self.bounded:
+            options += [f"(small if private else {FAR})", *([FAR] if self.leaks else [])]
         for ms in self.known("models"):
             options += [f"strongest({ms.text})", f"cheapest({ms.text})", f"first({ms.text})"]
-        options += [f"{a.text}.model" for a in self.known("answer")]
-        return self.one_of(*options)
+        return options + [f"{a.text}.model" for a in self.known("answer")]
 
-    def models(self) -> str:
-        options = ["[small]", "[small, middle]", f"[small, middle, {MODELS[2]}]", "[middle, middle, small]"]
-        options += [name.text for name in self.known("models")]
-        options += [f"take({name.text}, 2)" for name in self.known("models")]
-        options += [f"sort({name.text}, by = it.rating)" for name in self.known("models")]
-        return self.one_of(*options)
+    def model_lists(self) -> list[str]:
+        options = ["[small]", "[small, middle]", f"[small, middle, {LONG_NAME}]", "[middle, middle, small]"]
+        if self.bounded:
+            options += [f"([small, middle] if private else [small, {FAR}])"]
+        for ms in self.known("models"):
+            options += [ms.text, f"take({ms.text}, 2)", f"sort({ms.text}, by = it.rating)"]
+        return options
 
-    def integer(self, most: int) -> str:
+    def numbers(self, most: int) -> list[str]:
         options = ["1", str(most), f"min(request.turns + 1, {most})", f"clamp(request.turns, low = 1, high = {most})"]
         options += [f"min({name.text}, {most})" for name in self.known("int")]
-        options += [f"min(size({name.text}) + 1, {most})" for name in self.known("answers")]
-        return self.one_of(*options)
-
-    def contract(self) -> str:
-        return self.one_of("request.format", "letter", "code", *(name.text for name in self.known("contract")))
+        return options + [f"min(size({name.text}) + 1, {most})" for name in self.known("answers")]
 
     def condition(self) -> str:
-        options = ["request.turns > 1", "request.tokens > 20", "true"]
+        options = ["request.turns > 1", "true", "request.tokens > 20", "false"]
+        options += ["private"] if self.bounded else []
         options += [f"{a.text}.valid" for a in self.known("answer")]
+        options += [f"confidence({a.text}) > 0.6" for a in self.known("answer")]
         options += [f"size({xs.text}) > 1" for xs in self.known("answers")]
         options += [f"{g.text}.score >= 0.5" for g in self.known("grade")]
-        return self.one_of(*options)
+        options += [f"{r.text}.passed" for r in self.known("report")]
+        options += [f"{p.text}.done" for p in self.known("pack")]
+        options += [f"{name.text} != none" for name in self.names if name.optional]
+        chosen = self.one_of(*options)
+        return f"(not {chosen})" if self.sometimes(5) else chosen
 
     def argument(self, wanted: Name) -> str:
-        match wanted.kind:
-            case "answer":
-                return self.answer(0) or "missing"
-            case "answers":
-                found = self.answers()
-                return "[]" if found is None else f"take({found.text}, {wanted.high})"
-            case "grade":
-                return self.one_of("none", *(name.text for name in self.known("grade")))
-            case "text":
-                return self.text()
-            case "model":
-                return self.model()
-            case "models":
-                return self.models()
-            case "int":
-                return self.integer(wanted.high)
-            case "contract":
-                return self.contract()
+        if wanted.optional:
+            given = [name.text for name in self.known(wanted.kind, optional=True)]
+            return self.one_of("none", *given, self.value(wanted.kind, 1) or "none")
+        if wanted.kind == "answers":
+            return f"take({self.value('answers') or '[]'}, {wanted.high})"
+        return self.value(wanted.kind) or "missing"
+
+    def can_give(self, wanted: Name) -> bool:
+        return wanted.optional or wanted.kind not in ("answer", "pack") or self.value_is_there(wanted.kind)
+
+    def value_is_there(self, kind: Kind) -> bool:
+        there = bool(self.known(kind)) or (kind == "pack" and self.value_is_there("answer"))
+        return there or (kind == "answer" and bool(self.lists(1) or self.known("pack")))
 
     # ---------------------------------------------------------------- calls
 
     def call(self, called: Callee, model: str | None = None) -> str:
         given = [f"{wanted.text} = {self.argument(wanted)}" for wanted in called.parameters]
-        if called.is_role:
-            given.append(f"model = {model or self.model()}")
-            if self.sometimes(4):
-                given.append(f"max_tokens = {self.one_of('40', '300', self.integer(64))}")
+        if called.what == "role":
+            given.append(f"model = {model or self.one_of(*self.some_models())}")
+            if self.sometimes(4) and not called.planner:
+                given.append(f"max_tokens = {self.one_of('40', '300', *self.numbers(64))}")
             if called.returns == "answer" and self.sometimes():
-                given.append(f"contract = {self.contract()}")
-        elif model is not None and any(p.kind == "models" for p in called.parameters):
+                given.append(f"contract = {self.one_of(*self.options('contract', 0))}")
+        elif model is not None:
             given = [f"ms = [{model}]" if text.startswith("ms =") else text for text in given]
         return f"{called.name}({', '.join(given)})"
 
-    def callee(self, *, role: bool | None = None, returns: Sequence[str] = ("answer", "answers", "grade")) -> Callee:
-        can_answer = self.answer(0) is not None
-        options = [
+    def callable_(self, *, what: Sequence[str] = ("role", "recipe"), returns: Sequence[Kind] = ()) -> list[Callee]:
+        return [
             called
             for called in self.callees
-            if (role is None or called.is_role is role)
-            and called.returns in returns
-            and (can_answer or not any(parameter.kind == "answer" for parameter in called.parameters))
+            if called.what in what
+            and (called.returns in returns if returns else called.returns != "plan")
+            and all(map(self.can_give, called.parameters))
         ]
-        return self.one_of(*options)
+
+    def with_names(self, *more: Name) -> list[Name]:
+        """Add names for a while; gives those that were there before, to be put back."""
+        before = list(self.names)
+        self.names = [*self.names, *more]
+        return before
+
+    def new(self, kind: Kind, low: int = 0, high: int = 0, *, optional: bool = False) -> Name:
+        self.steps += 1
+        name = Name(f"s{self.steps}", kind, low, high, optional)
+        self.unread[name.text] = name
+        return name
 
     # ---------------------------------------------------------------- steps
 
     def policy(self, *lines: str | None) -> str:
         given = [line for line in lines if line is not None]
-        if self.sometimes(2):
+        if self.sometimes(3):
             given.append(f"timeout = {self.one_of('1s', '30s', '90s', '200s')}")
         return " { " + ", ".join(given) + " }" if given else ""
 
-    def new(self, kind: Kind, low: int = 0, high: int = 0) -> Name:
-        self.steps += 1
-        return Name(f"s{self.steps}", kind, low, high)
-
-    def fallback(self, kind: str) -> str | None:
-        if not self.sometimes(1):
-            return None
-        if kind == "answer":
-            value = self.answer()
-        elif kind == "answers":
-            found = self.answers()
-            value = None if found is None else found.text
-        else:
-            value = self.one_of('{ reason = "none was given", score = 0.1 }', *(g.text for g in self.known("grade")))
+    def fallback(self, kind: Kind) -> str | None:
+        value = self.value(kind, 1) if self.sometimes() else None
+        if kind == "answers" and value is not None:
+            value = f"take({value}, {LONGEST})"
         return None if value is None else f"fallback = {value}"
 
     def step(self) -> str:
         return self.one_of(
-            self.ask, self.ask, self.fanout, self.fanout, self.cascade, self.repeat, self.choose, self.run, self.let
-        )()
+            self.ask, self.ask, self.fanout, self.fanout, self.cascade, self.repeat, self.choose, self.run, self.let, self.repeat,
+            self.perform, self.host_call, self.host_call, self.ask,
+        )()  # fmt: skip
 
     def ask(self) -> str:
-        called = self.callee(role=True)
-        step = self.new(called.returns)
-        retries = f"retries = {self.number(1, 3)}" if self.sometimes() else None
-        text = f"ask {step.text} = {self.call(called)}" + self.policy(retries, self.fallback(called.returns))
+        called = self.one_of(*self.callable_(what=("role",)))
+        call = self.call(called)
+        retries = f"retries = {self.pick(1, 3)}" if self.sometimes(3) else None
+        when = f"when = {self.condition()}" if self.sometimes(4) else None
+        last = self.fallback(called.returns)
+        optional = "optional = true" if last is None and self.sometimes(3) else None
+        step = self.new(called.returns, optional=when is not None or optional is not None)
+        text = f"ask {step.text} = {call}" + self.policy(retries, when, last, optional)
         self.names.append(step)
         return text
 
     def fanout(self) -> str:
-        called = self.callee(returns=("answer",))
-        over = self.models()
+        called = self.one_of(*self.callable_(returns=("answer",)))
+        over = self.one_of(*self.model_lists())
         item = f"m{self.steps}"
-        outside = list(self.names)
-        self.names.append(Name(item, "model"))
+        before = self.with_names(Name(item, "model"))
         call = self.call(called, item)
-        self.names = outside
-        samples = self.integer(4) if self.sometimes(2) else None
+        self.names = before
+        samples = self.one_of(*self.numbers(4)) if self.sometimes() else None
         quorum = self.sometimes()
         step = self.new("answers", 1 if quorum else 0, 4)
+        fallbacks = [xs.text for xs in self.known("answers") if xs.high <= 4]
         text = f"fanout {step.text} = {call} for {item} in {over}" + self.policy(
             None if samples is None else f"samples = {samples}",
             None if samples is None else f"spread = {self.one_of('round_robin', 'equal', 'first')}",
-            f"parallel = {self.integer(3)}" if self.sometimes(2) else None,
-            "keep = it.valid" if self.sometimes() else None,
+            f"parallel = {self.one_of(*self.numbers(3))}" if self.sometimes() else None,
+            "keep = it.valid" if self.sometimes(3) else None,
             "quorum = 1" if quorum else None,
-            f"grace = {self.one_of('1s', '40s')}" if quorum and self.sometimes(1) else None,
-            "on_error = skip" if self.sometimes(1) else None,
-            f"fallback = {self.one_of('[]', *(x.text for x in self.known('answers') if x.high <= 4))}"
-            if not quorum and self.sometimes()
+            f"grace = {self.one_of('1s', '40s')}" if quorum and self.sometimes() else None,
+            f"until = {self.one_of('size(tried) > 1', 'decided(tried, key = it.value, of = 4)', 'false')}"
+            if self.sometimes(4)
             else None,
+            "on_error = skip" if self.sometimes(1) else None,
+            f"fallback = {self.one_of('[]', *fallbacks)}" if not quorum and self.sometimes() else None,
         )
         self.names.append(step)
         return text
 
     def cascade(self) -> str:
-        called = self.callee()
+        called = self.one_of(*self.callable_())
         item = f"m{self.steps}"
-        over = self.models()
-        outside = list(self.names)
-        self.names.append(Name(item, "model"))
+        over = self.one_of(*self.model_lists())
+        before = self.with_names(Name(item, "model"))
         call = self.call(called, item)
-        self.names = outside
-        accept = {
+        self.names = before
+        accepts: dict[Kind, str] = {
             "answer": self.one_of("it.valid", "confidence(it) >= 0.5", "false"),
             "answers": "size(it) > 1",
             "grade": "it.score >= 0.9",
-        }[called.returns]
-        step = self.new(called.returns, 0, LONGEST_LIST)
-        last = (
-            "fallback = last(tried)"
-            if called.returns != "answers" and self.sometimes(1)
-            else self.fallback(called.returns)
-        )
+            "pack": "it.done",
+        }
+        step = self.new(called.returns, 0, LONGEST)
+        tried = called.returns != "answers" and self.sometimes()
         text = f"cascade {step.text} = {call} for {item} in {over}" + self.policy(
-            f"accept = {accept}", "on_error = skip" if self.sometimes(1) else None, last
+            f"accept = {accepts.get(called.returns, 'true')}",
+            "on_error = skip" if self.sometimes(1) else None,
+            "fallback = last(tried)" if tried else self.fallback(called.returns),
         )
         self.names.append(step)
         return text
 
     def repeat(self) -> str:
-        returns = self.one_of("answer", "answers") if any(c.returns == "answers" for c in self.callees) else "answer"
-        start = self.answer() if returns == "answer" else "[]"
+        loops = self.callable_(returns=("answer", "answers", "pack"))
+        fed = [loop for loop in loops if any(p.kind == loop.returns for p in loop.parameters)]
+        called = self.one_of(*(fed if fed and self.pick(0, 3) else loops))
+        start = self.value(called.returns, 1)
         if start is None:
             return self.ask()
-        called = self.callee(returns=(returns,))
-        step = self.new("answer" if returns == "answer" else "answers", 0, LONGEST_LIST)
+        step = self.new(called.returns, 0, LONGEST)
         outside = list(self.names)
-        self.names.append(step)
+        rounds, own = f"up to {self.one_of('2', *self.numbers(3))} times", [step]
         if self.sometimes(1):
-            rounds = f"up to {self.integer(3)} times"
-            call = self.call(called)
-        else:
-            item = f"m{self.steps}"
-            rounds = f"for {item} in {self.models_outside(step)}"
-            self.names.append(Name(item, "model"))
-            call = self.call(called, item)
+            over, item = self.one_of(*self.model_lists()), f"m{self.steps}"
+            rounds, own = f"for {item} in {over}", [step, Name(item, "model")]
+        self.with_names(*own)
+        call = self.call(called)
         self.names = [*outside, step]
-        until = (
-            f"until = {self.one_of('false', step.text + '.valid' if returns == 'answer' else f'size({step.text}) > 2')}"
-        )
+        untils: dict[Kind, str] = {
+            "answer": f"{step.text}.valid", "answers": f"size({step.text}) > 2", "pack": f"{step.text}.done",
+        }  # fmt: skip
+        until = f"until = {self.one_of('false', untils[called.returns])}"
         fallback = f"fallback = {step.text}" if self.sometimes(1) else None
         return f"repeat {step.text} = {call} {rounds}" + self.policy(f"start = {start}", until, fallback)
 
-    def models_outside(self, step: Name) -> str:
-        names, self.names = self.names, [name for name in self.names if name != step]
-        try:
-            return self.models()
-        finally:
-            self.names = names
-
     def choose(self) -> str:
-        returns = self.callee().returns
-        arms = [
-            f"when {self.condition()} => {self.call(self.callee(returns=(returns,)))}" for _ in range(self.number(1, 2))
-        ]
-        last = 'fail("no arm")' if self.sometimes() else self.call(self.callee(returns=(returns,)))
-        step = self.new(returns, 0, LONGEST_LIST)
-        lines = [
-            *arms,
-            f"otherwise => {last}",
-            self.fallback(returns) or "",
-            "timeout = 70s" if self.sometimes() else "",
-        ]
+        returns = self.one_of(*self.callable_()).returns
+        same = self.callable_(returns=(returns,))
+        arms = [f"when {self.condition()} => {self.call(self.one_of(*same))}" for _ in range(self.pick(1, 2))]
+        last = 'fail("no arm")' if self.sometimes(4) else self.call(self.one_of(*same))
+        fallback = self.fallback(returns) or ""
+        step = self.new(returns, 0, LONGEST)
+        lines = [*arms, f"otherwise => {last}", fallback, "timeout = 70s" if self.sometimes(4) else ""]
         text = f"choose {step.text} {{\n    " + "\n    ".join(line for line in lines if line) + "\n  }"
         self.names.append(step)
         return text
 
     def run(self) -> str:
-        if all(called.is_role for called in self.callees):
+        inside = self.callable_(what=("recipe",))
+        if not inside:
             return self.fanout()
-        called = self.callee(role=False)
-        text = f" = {self.call(called)}" + self.policy(self.fallback(called.returns))
-        step = self.new(called.returns, 0, LONGEST_LIST)
+        called = self.one_of(*inside)
+        call = self.call(called)
+        last = self.fallback(called.returns)
+        optional = "optional = true" if last is None and self.sometimes(3) else None
+        step = self.new(called.returns, 0, LONGEST, optional=optional is not None)
         self.names.append(step)
-        return f"run {step.text}{text}"
+        return f"run {step.text} = {call}" + self.policy(last, optional)
 
     def let(self) -> str:
-        found = self.answers()
-        if found is not None and found.high <= LONGEST_LIST and self.sometimes(1):
-            step = self.new("answers", found.low, found.high)
-            self.names.append(step)
-            return f"let {step.text} = {found.text}"
-        text = self.text()
-        step = self.new("text")
+        found = self.one_of(*self.answer_lists())
+        if self.sometimes(1) and found.high <= LONGEST:
+            step, value = self.new("answers", found.low, found.high), found.text
+        elif self.sometimes(1):
+            value = f"take({self.texts()}, 3)"
+            step = self.new("texts")
+        else:
+            value = self.text()
+            step = self.new("text")
         self.names.append(step)
-        return f"let {step.text} = {text}"
+        return f"let {step.text} = {value}"
+
+    def perform(self) -> str:
+        """A planner, and its plan carried out."""
+        plan = self.new("plan")
+        most = self.one_of("1", "2", "3", "4")
+        team = self.one_of(*self.model_lists())
+        boss = self.one_of(*self.some_models())
+        fallback = f"single_task(first({team}), {self.text(0)})" if self.sometimes() else None
+        asked = f"ask {plan.text} = planner({team}, {most}, model = {boss})" + self.policy(
+            f"retries = {self.pick(1, 2)}" if self.sometimes(4) else None,
+            None if fallback is None else f"fallback = {fallback}",
+        )
+        step = self.new("answers", 1, 4)
+        extra = "" if not self.sometimes(3) else ", max_tokens = 90"
+        text = f"{asked}\n  perform {step.text} = worker(t.instruction, t.results, model = t.model{extra}) for t in {plan.text}"
+        text += self.policy(
+            f"parallel = {self.one_of(*self.numbers(3))}" if self.sometimes() else None,
+            "on_error = skip" if self.sometimes(1) else None,
+        )
+        self.names += [plan, step]
+        return text
+
+    def host_call(self) -> str:
+        called = next(called for called in self.callees if called.what == "function")
+        call = self.call(called)
+        last = self.fallback("report")
+        optional = "optional = true" if last is None and self.sometimes(3) else None
+        when = f"when = {self.condition()}" if self.sometimes(4) else None
+        step = self.new("report", optional=optional is not None or when is not None)
+        text = f"call {step.text} = {call}" + self.policy(
+            f"retries = {self.pick(1, 2)}" if self.sometimes() else None, last, optional, when
+        )
+        self.names.append(step)
+        return text
 
     # --------------------------------------------------------- declarations
 
-    def roles(self) -> str:
-        self.callees = [
-            Callee("plain", (), "answer", True),
-            Callee("shaped", (), "answer", True),
-            Callee("revise", (Name("draft", "answer"),), "answer", True),
-            Callee("write", (Name("xs", "answers", 0, 8), Name("g", "grade"), Name("t", "text")), "answer", True),
-            Callee("judge", (Name("xs", "answers", 0, 8),), "grade", True),
-            Callee("about", (Name("m", "model"), Name("n", "int", 1, 3), Name("t", "text")), "answer", True),
+    def role(self, number: int) -> str:
+        """A role that shows what it takes, in one way or another; the first takes nothing."""
+        kinds: tuple[Kind, ...] = ("answer", "answers", "grade", "pack", "report", "text", "texts", "model", "int")
+        parameters = [
+            Name(
+                f"p{place}",
+                kind := self.one_of(*kinds),
+                0,
+                4,
+                kind in ("answer", "grade", "report") and self.sometimes(),
+            )
+            for place in range(self.pick(0, 2) if number else 0)
         ]
-        written = ROLES
-        for called in self.callees:
-            written = written.replace(f"<{called.name}>", str(self.number(1, 400)))
-        written = written.replace("<contract>", self.one_of("", ", contract = letter"))
-        return written.replace("<seen>", self.one_of("true", "false")).replace("<repair>", str(self.number(0, 2)))
+        returns: Kind = "grade" if number and self.sometimes() else "answer"
+        lines = [f"max_tokens = {self.pick(1, 300)}"]
+        prompt = " ".join(map(self.slot, parameters))
+        if parameters or returns == "grade":
+            lines.append(f'prompt = "Do: {prompt}"')
+            lines += ["conversation = false"] if self.sometimes(1) else []
+        lines += ['system = "be brief"'] if self.sometimes(4) else []
+        if returns == "grade":
+            lines.append(f"repair = {self.pick(0, 2)}")
+        elif self.sometimes():
+            lines.append(f"contract = {self.one_of('letter', 'code', 'request.format')}")
+        self.callees.append(Callee(f"role{number}", tuple(parameters), returns))
+        header = ", ".join(f"{p.text}: {p.type}" for p in parameters)
+        gives = " -> grade" if returns == "grade" else ""
+        return f"role role{number}({header}){gives} {{ {', '.join(lines)} }}"
 
-    def recipe(self, number: int, last: bool) -> str:
-        parameters = (
-            Name("ms", "models", 1, 3),
-            Name("prior", "answers", 0, 8),
-            Name("n", "int", 1, 3),
-            Name("shape", "contract"),
+    def slot(self, parameter: Name) -> str:
+        """A parameter as a template shows it."""
+        members: dict[Kind, tuple[str, ...]] = {
+            "answer": ("", ".text", ".model.id", ".usage.total"),
+            "grade": ("", ".reason"), "pack": ("", ".draft"), "report": ("", ".log"), "model": (".name", ".zone", ".id"),
+        }  # fmt: skip
+        shown = f"{{{{ {parameter.text}{self.one_of(*members.get(parameter.kind, ('',)))} }}}}"
+        if self.sometimes(3):
+            return f"{{% if {parameter.text} %}} {shown} {{% else %}} nothing {{% endif %}}"
+        return shown
+
+    def team(self) -> str:
+        """A planner, a worker, and those that mend and close."""
+        self.callees += [
+            Callee("revise", (Name("draft", "answer"),), "answer"),
+            Callee("planner", (), "plan", planner=True),
+            Callee("worker", (Name("instruction", "text"), Name("results", "answers", 0, 3)), "answer"),
+        ]
+        return (
+            f'role revise(draft: answer) {{ max_tokens = {self.pick(1, 300)}, prompt = "Mend: {{{{ draft }}}}" }}\n'
+            f'role closing(note: text, xs: answer[..8]) {{ max_tokens = {self.pick(1, 200)}, prompt = "{{{{ note }}}} {{{{ xs }}}}" }}\n'
+            f"role planner(workers: model[1..6], most: int(1..8)) -> plan(workers, most) "
+            f'{{ max_tokens = {self.pick(20, 200)}, repair = {self.pick(0, 1)}, prompt = "Plan {{{{ most }}}} for {{{{ workers }}}}" }}\n'
+            f"role worker(instruction: text, results: answer[..7]) "
+            f'{{ max_tokens = {self.pick(1, 200)}, prompt = "{{{{ instruction }}}} {{{{ results }}}}" }}'
         )
+
+    def function(self) -> str:
+        self.callees.append(Callee("probe", (Name("program", "text"),), "report", "function"))
+        return (
+            f"extern probe(program: text) -> report "
+            f"{{ timeout = {self.one_of('1s', '20s')}, cost = ${self.one_of('0', '0.05')}, max_bytes = {self.pick(1, 400)}, zone = near }}"
+        )
+
+    def closing(self) -> list[str]:
+        """A call that sees all that nothing has read yet: what no step reads is no part of the plan."""
+        unread = [name for name in self.unread.values() if name in self.names]
+        answers = [name.text for name in unread if name.kind == "answer" and not name.optional]
+        lists = [f"take({name.text}, 4)" for name in unread if name.kind == "answers" and not name.optional]
+        said: dict[Kind, str] = {
+            "answer": ".text", "grade": ".reason", "report": ".log", "pack": ".draft.text", "text": "", "plan": ".text",
+        }  # fmt: skip
+        texts = [
+            f'({name.text}{said[name.kind]} if {name.text} != none else "nothing")'
+            if name.optional
+            else name.text + said[name.kind]
+            for name in unread
+            if name.kind in said and (name.optional or name.kind != "answer")
+        ]
+        note = " + ".join(texts[:4] or ['"nothing"'])
+        many = " + ".join([f"[{', '.join(answers)}]", *lists])
+        model = self.one_of(*self.some_models())
+        policy = self.policy(f"retries = {self.pick(1, 2)}" if self.sometimes(4) else None, self.fallback("answer"))
+        step = self.new("answer")
+        self.names.append(step)
+        return [f"ask {step.text} = closing(note = {note}, xs = take({many}, 8), model = {model}){policy}"]
+
+    def recipe(self, number: int, *, last: bool) -> str:
+        more = [
+            Name("prior", "answers", 0, 4), Name("n", "int", 1, 3), Name("shape", "contract"), Name("note", "text"),
+            Name("m", "model"), Name("before", "answer", optional=True),
+        ]  # fmt: skip
+        chosen = more[1:3] if last else [name for name in more if self.sometimes(1)]
+        parameters = (Name("ms", "models", 1, 3), *chosen)
         self.names = list(parameters)
-        if last:
-            self.names.pop(1)
-        steps = [self.step() for _ in range(self.number(1, 4))]
-        returns = "answer" if last or self.sometimes(1) else "answers"
-        value = self.answer()
+        self.unread = {}
+        steps = [self.step() for _ in range(self.pick(1, 4))]
+        for step in steps:
+            self.has_read(step.partition(" = ")[2])
+        given: tuple[Kind, ...] = ("answer", "answers", "pack")
+        returns = "answer" if last else self.one_of(*given)
+        if self.unread and self.sometimes(1):
+            steps += self.closing()
+        if not self.value_is_there("answer"):
+            steps.append("ask z = role0(model = first(ms))")
+            self.names.append(Name("z", "answer"))
+        value = self.value(returns)
         if returns == "answers":
-            found = self.answers()
-            assert found is not None
-            value = f"take({found.text}, {LONGEST_LIST})"
-        elif value is None:
-            steps.append("ask z = plain(model = first(ms))")
-            value = "z"
+            value = f"take({value}, {LONGEST})"
         contract = ""
         if returns == "answer" and self.sometimes(1):
-            fallback = f", fallback = {self.answer() or value}" if self.sometimes(1) else ""
-            contract = f" {{ contract = {self.contract()}{fallback} }}"
-        name = "main" if last else f"r{number}"
-        given = [] if last else ["prior: answer[..8]"]
-        header = ", ".join(["ms: model[1..3]", *given, "n: int(1..3)", "shape: contract"])
-        gives = "answer" if returns == "answer" else f"answer[..{LONGEST_LIST}]"
-        budget = f"  budget {{ time = {self.one_of('30s', '100s', '20m', '3h')} }}\n" if self.sometimes(1) else ""
-        self.callees.append(Callee(name, parameters, "answer" if returns == "answer" else "answers", False))
+            fallback = f", fallback = {self.value('answer', 1)}" if self.sometimes(1) else ""
+            contract = f" {{ contract = {self.value('contract', 0)}{fallback} }}"
+        name = "main" if last else f"inner{number}"
+        header = ", ".join(f"{p.text}: {p.type}" for p in parameters)
+        self.callees.append(Callee(name, parameters, returns, "recipe"))
         body = "".join(f"  {step}\n" for step in steps)
-        return f"recipe {name}({header}) -> {gives} {{\n{budget}{body}  return {value}{contract}\n}}"
+        budget = _MARK.format(name=name)
+        return f"recipe {name}({header}) -> {RETURNED[returns]} {{\n{budget}\n{body}  return {value}{contract}\n}}"
+
+    def middle(self) -> str:
+        """A model whose name for its backend may be long, and whose tokenizer and thinking may be its own."""
+        more = self.one_of("", "tokens_per_byte = 1.3, image_tokens = 300", "reasoning_tokens = 60, image_tokens = 9")
+        id = "middle" * self.one_of(1, 100)
+        own = f'id = "{id}", zone = near, price = {{ input = $1, output = $20 }}'
+        return f"model middle {{ backend = lab, {', '.join(filter(None, (own, more)))} }}"
 
     def program(self) -> str:
-        price = self.one_of("", ", price = { input = $3, output = $9 }")
+        self.bounded = self.sometimes(3)
+        self.leaks = self.bounded and self.sometimes()
+        price = self.one_of(", price = { input = $3, output = $9 }", "")
         declarations = [
             'backend lab { kind = openai, url = "http://127.0.0.1:9/v1" }',
-            'model small { backend = lab, id = "s", price = { input = $0.5, output = $1 }, rating = 3 }',
-            f'model middle {{ backend = lab, id = "{"middle" * 300}", price = {{ input = $1, output = $20 }} }}',
-            f'model {MODELS[2]} {{ backend = lab, id = "l"{price}, rating = 5 }}',
-            f'contract letter {{ extract = r"ANSWER:\\s*([A-J])", repair = {self.number(0, 1)} }}',
+            'model small { backend = lab, id = "s", price = { input = $0.5, output = $1 }, rating = 3, zone = near }',
+            self.middle(),
+            f'model {LONG_NAME} {{ backend = lab, id = "l"{price}, rating = 5, zone = near, image_tokens = 700 }}',
+            f'model {FAR} {{ backend = lab, id = "f", price = {{ input = $5, output = $30 }}, zone = cloud }}',
+            f'contract letter {{ extract = r"ANSWER:\\s*([A-J])", repair = {self.pick(0, 1)} }}',
             'contract code { extract = fence("python"), repair = 1, hint = "a block of code" }',
+            "contract object { schema = grade, repair = 1 }",
             "record grade { reason: text, score: score }",
-            self.roles(),
+            "record pack { draft: answer, notes: text[..3], done: bool }",
+            "record report { passed: bool, log: text }",
+            f'boundary private {{ when = contains(request.text, "{SECRET}"), allow = it.zone == near }}'
+            if self.bounded
+            else "",
+            *(self.role(number) for number in range(self.pick(2, 4))),
+            self.team(),
+            self.function(),
         ]
-        count = self.number(0, 2)
+        count = self.pick(0, 2)
         declarations += [self.recipe(number, last=number == count) for number in range(count + 1)]
-        pool = self.one_of("[small]", "[small, middle]", f"[small, middle, {MODELS[2]}]")
-        exposed = f'expose "main" = main(ms = {pool}, n = {self.number(1, 3)}, shape = {self.one_of("letter", "code")})'
-        return "\n".join([*declarations, exposed]) + "\n"
+        pool = self.one_of("[small]", "[small, middle]", f"[small, middle, {LONG_NAME}]")
+        given = f"ms = {pool}, n = {self.pick(1, 3)}, shape = {self.one_of('letter', 'code', 'object')}"
+        return "\n".join([*filter(None, declarations), f'expose "main" = main({given})']) + "\n"
 
 
 @st.composite
-def programs(draw: Callable[[st.SearchStrategy[object]], object]) -> str:
+def programs(draw: Callable[[st.SearchStrategy[int]], int]) -> str:
     """The text of a program that exposes `main`."""
-    return Writer(draw).program()
+    return drawn_program(lambda low, high: draw(st.integers(low, high))).text

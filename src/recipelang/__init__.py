@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from recipelang.hosts.engine import Engine
     from recipelang.hosts.functions import FunctionProblem
     from recipelang.hosts.locking import Lock, lock_of, read_lock
+    from recipelang.hosts.purses import MemoryPurses, SqlitePurses
     from recipelang.hosts.recipes import CompileError
     from recipelang.hosts.requests import RequestProblem
     from recipelang.ir.document import Bundle, PlanProblem, dump, load, load_bundle
     from recipelang.ir.plan import Plan
     from recipelang.runtime.failures import RunFailure, RunFailureKind
     from recipelang.runtime.interpreter import RunResult
-    from recipelang.runtime.ledger import Spend
+    from recipelang.runtime.ledger import Limits, Spend
     from recipelang.runtime.ports import (
         Backend,
         BackendError,
@@ -65,8 +66,10 @@ _HOMES = {
     "FunctionProblem": "hosts.functions",
     "HostFunction": "runtime.ports",
     "Journal": "runtime.ports",
+    "Limits": "runtime.ledger",
     "LoadProblem": "source",
     "Lock": "hosts.locking",
+    "MemoryPurses": "hosts.purses",
     "ModelCall": "runtime.ports",
     "NotIsolated": "hostfunctions.rooms",
     "NotRecorded": "runtime.ports",
@@ -81,6 +84,7 @@ _HOMES = {
     "RunTests": "hostfunctions.testing",
     "ScriptedBackend": "backends.scripted",
     "Spend": "runtime.ledger",
+    "SqlitePurses": "hosts.purses",
     "Trace": "runtime.trace",
     "Usage": "runtime.values",
     "bundled": "hosts.bundling",
@@ -116,8 +120,10 @@ __all__ = [
     "FunctionProblem",
     "HostFunction",
     "Journal",
+    "Limits",
     "LoadProblem",
     "Lock",
+    "MemoryPurses",
     "ModelCall",
     "NotIsolated",
     "NotRecorded",
@@ -132,6 +138,7 @@ __all__ = [
     "RunTests",
     "ScriptedBackend",
     "Spend",
+    "SqlitePurses",
     "Trace",
     "Usage",
     "bundled",
