@@ -20,7 +20,7 @@ LONGEST = 2_000
 """Characters of an expression that are told."""
 APART = frozenset(("name", "kind", "type", "certificate", "steps"))
 """Fields that follow from others, or are held side by side by themselves."""
-TIMES = frozenset(("timeout", "grace", "time"))
+TIMES = frozenset(("timeout", "grace", "hedge", "time"))
 MONEY = frozenset(("cost",))
 TEMPLATES = frozenset(("system", "prompt"))
 

@@ -99,6 +99,9 @@ def _policy(step: ir.Step) -> list[str]:
     retries = getattr(step, "retries", 0)
     if retries:
         said.append(f"{retries} {'retry' if retries == 1 else 'retries'}")
+    hedge = getattr(step, "hedge", None)
+    if hedge is not None:
+        said.append(f"again after {seconds(hedge)}")
     timeout = getattr(step, "timeout", None)
     if timeout is not None:
         said.append(f"timeout {seconds(timeout)}")

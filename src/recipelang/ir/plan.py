@@ -204,6 +204,7 @@ class Ask:
     call: Call
     timeout: Amount | None = None  # for the step, retries and repairs included
     retries: Count = 0  # after a failure that may pass: 408, 429, 5xx, a broken connection
+    hedge: Amount | None = None  # seconds, after which a call that has not been answered is sent a second time
     fallback: Expression | None = None
     optional: bool = False  # a failure gives none
     when: Expression | None = None  # false gives none

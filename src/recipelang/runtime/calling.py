@@ -62,6 +62,7 @@ class PreparedRoleCall:
     logprobs: bool
     patience: float  # seconds for the whole exchange, where the step has no timeout
     retries: int = 0
+    hedge: float | None = None  # seconds, after which a call is sent a second time
     mends: bool = False
 
     async def __call__(
@@ -75,7 +76,7 @@ class PreparedRoleCall:
         prompted = self.role.json == "prompted"
         if form is not None:
             exchange.schema, exchange.strict = None if prompted else form.schema, True
-        if form is None and demands_nothing(contract):
+        if form is None and self.hedge is None and demands_nothing(contract):  # of two answers none is spoken early
             exchange.voice = frame.voice
         messages = execution.prompter.messages(self.role, arguments, execution.request, exchange.seed)
         if form is not None and prompted:
@@ -120,6 +121,7 @@ class PreparedRoleCall:
             tools,
             sample,
             self.retries,
+            self.hedge,
             others=request.tool_options if tools else NOTHING_MORE,
         )
         if frame.answers:
@@ -160,7 +162,13 @@ class PreparedRoleCall:
 
 
 def prepare_role_call(
-    call: RoleCall, plan: Plan, *, timeout: float | None, retries: int = 0, mends: bool = False
+    call: RoleCall,
+    plan: Plan,
+    *,
+    timeout: float | None,
+    retries: int = 0,
+    hedge: float | None = None,
+    mends: bool = False,
 ) -> PreparedRoleCall:
     """Compile what a step says about its call; `timeout` is the step's, and none leaves each call the default."""
     role = plan.roles[call.role]
@@ -179,6 +187,7 @@ def prepare_role_call(
         logprobs=call.logprobs,
         patience=DEFAULT_TIMEOUT if timeout is None else math.inf,
         retries=retries,
+        hedge=hedge,
         mends=mends,
     )
 

@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -44,6 +44,7 @@ class Exchange:
     tools: tuple[Json, ...] = ()
     sample: int = 0
     retries: int = 0
+    hedge: float | None = None
     strict: bool = True
     others: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
     voice: Voice | None = None  # where the answer is spoken as it comes
@@ -109,7 +110,7 @@ class Exchange:
         attempt = 0
         while True:
             try:
-                return await self._attempt(call, attempt)
+                return await (self._attempt if self.hedge is None else self._hedged)(call, attempt)
             except BackendError as error:
                 await self._wait_to_retry(error, attempt)
             attempt += 1
@@ -121,6 +122,32 @@ class Exchange:
             return await self._permitted(call, attempt)
         finally:
             account.leave()
+
+    async def _hedged(self, call: ModelCall, attempt: int) -> Reply:
+        """The first reply to a call that is sent once more where it takes long; the other one is given up."""
+        replies: list[Reply] = []
+        failures: list[Exception] = []
+        ended = anyio.Event()
+
+        async def ask(call: ModelCall) -> None:
+            try:
+                replies.append(await self._attempt(call, attempt))
+                group.cancel_scope.cancel()
+            except Exception as failure:  # noqa: BLE001 - a bug too is raised once the other call has ended
+                failures.append(failure)
+            ended.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, call)
+            with anyio.move_on_after(self.hedge):
+                await ended.wait()
+            if not ended.is_set():
+                self.frame.execution.recorder.record("hedged", self.path, model=self.model.name, after=self.hedge)
+                await ask(replace(call, again=True))
+        for failure in sorted(failures, key=_severity):
+            if not replies or _severity(failure) == 0:
+                raise failure
+        return replies[0]
 
     async def _permitted(self, call: ModelCall, attempt: int) -> Reply:
         execution = self.frame.execution
@@ -284,6 +311,11 @@ class Exchange:
             reply.tool_calls,
             self.max_tokens,
         )
+
+
+def _severity(failure: Exception) -> int:
+    """What to raise first: a bug, then what a model could not do, then what the ledger did not allow."""
+    return 1 if isinstance(failure, BackendError) else 2 if isinstance(failure, RunFailure) else 0
 
 
 def _figures(usage: Usage, cost: float | None) -> dict[str, Json]:

@@ -29,6 +29,7 @@ class ModelCall:
     others: Mapping[str, Json] = field(
         default_factory=lambda: NOTHING_MORE
     )  # what the client asks for besides, in OpenAI's names
+    again: bool = False  # whether the same call is in flight already, so that another replica should answer it
 
 
 @dataclass(frozen=True, slots=True)

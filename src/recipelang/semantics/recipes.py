@@ -10,6 +10,7 @@ from recipelang.diagnostics import Label, Report
 from recipelang.diagnostics.catalogue import bounds, calls, names, types
 from recipelang.ir import plan as ir
 from recipelang.ir.expressions import Expression, FailExpression
+from recipelang.ir.sizing import DEFAULT_TIMEOUT
 from recipelang.ir.types import (
     AnswerType,
     ContractType,
@@ -41,7 +42,7 @@ MAX_ITEMS = 10_000
 
 BUDGET = ("calls", "tokens", "cost", "time", "parallel", "request")
 POLICIES: dict[type, tuple[str, tuple[str, ...]]] = {
-    nodes.Ask: ("an `ask`", ("timeout", "retries", "fallback", "optional", "when")),
+    nodes.Ask: ("an `ask`", ("timeout", "retries", "hedge", "fallback", "optional", "when")),
     nodes.Fanout: (
         "a `fanout`",
         ("samples", "spread", "parallel", "keep", "quorum", "grace", "until", "timeout", "on_error", "fallback"),
@@ -223,10 +224,23 @@ class RecipeChecker:
             call=cast(ir.Call, call),
             timeout=policy.duration("timeout"),
             retries=policy.integer("retries", 0, MAX_RETRIES) or 0,
+            hedge=self._hedge(policy),
             fallback=fallback,
             optional=optional,
             when=when,
         )
+
+    def _hedge(self, policy: Attributes) -> float | None:
+        hedge, timeout = policy.duration("hedge"), policy.duration("timeout")
+        if hedge is not None and hedge >= (DEFAULT_TIMEOUT if timeout is None else timeout):
+            self.report(
+                calls.SETTING.at(
+                    policy.values["hedge"].span,
+                    "`hedge` comes too late: the time of the step is up before",
+                    help=f"make it shorter than its `timeout`, which is {DEFAULT_TIMEOUT:g}s where nothing says it",
+                )
+            )
+        return hedge
 
     def _when(self, policy: Attributes, scope: Scope) -> tuple[Expression | None, Scope]:
         node = policy.get("when")

@@ -197,10 +197,17 @@ class Prover:
         if step.when is not None and truth_of(step.when, known, self.facts) is False:
             return Use(Bound(), Nothing())
         once = self._call(step.call, known, repairs=True)
-        if step.retries == 0:
-            return once
-        bound = replace(_scaled(once, 1 + step.retries).bound, seconds=once.bound.seconds)
-        how = f"(1 + {step.retries} {_plural(step.retries, 'retry', 'retries')}) × {once.how}"
+        how = once.how
+        if step.retries:
+            how = f"(1 + {step.retries} {_plural(step.retries, 'retry', 'retries')}) × {how}"
+        if step.hedge is not None:
+            how = f"2, hedged, × {how}"
+        times, parallel = (1 + step.retries) * (1 if step.hedge is None else 2), once.bound.parallel
+        bound = replace(
+            _scaled(once, times).bound,
+            seconds=once.bound.seconds,
+            parallel=parallel if step.hedge is None else parallel + 1,
+        )
         return replace(once, bound=bound, how=how)
 
     def _fanout(self, step: ir.Fanout, known: Environment) -> Use:

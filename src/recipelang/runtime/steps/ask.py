@@ -30,7 +30,9 @@ def prepare_ask(step: Ask, plan: Plan) -> PreparedStep:
         name=step.name,
         kind=step.kind,
         reads=names_in_call(step.call) | names_in(step.when, step.fallback),
-        work=Asking(prepare_call(step.call, plan, timeout=step.timeout, retries=step.retries, mends=True)),
+        work=Asking(
+            prepare_call(step.call, plan, timeout=step.timeout, retries=step.retries, hedge=step.hedge, mends=True)
+        ),
         timeout=step.timeout,
         when=compile_optional(step.when, plan),
         fallback=prepare_fallback(step.fallback, plan),

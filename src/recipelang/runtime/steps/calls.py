@@ -42,8 +42,14 @@ def prepare_recipe_call(call: RecipeCall, plan: Plan) -> PreparedRecipeCall:
 
 
 def prepare_call(
-    call: Call, plan: Plan, *, timeout: float | None, retries: int = 0, mends: bool = False
+    call: Call,
+    plan: Plan,
+    *,
+    timeout: float | None,
+    retries: int = 0,
+    hedge: float | None = None,
+    mends: bool = False,
 ) -> PreparedCall:
     if isinstance(call, RecipeCall):
         return prepare_recipe_call(call, plan)
-    return prepare_role_call(call, plan, timeout=timeout, retries=retries, mends=mends)
+    return prepare_role_call(call, plan, timeout=timeout, retries=retries, hedge=hedge, mends=mends)
