@@ -17,7 +17,7 @@ PACKAGE = ROOT / "src" / "recipelang"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = Path(sys.executable).parent
 
-HTTP_CLIENTS = {"aiohttp", "httpx", "httpx2"}
+HTTP_CLIENTS = {"httptools", "httpx", "httpx2"}
 THIRD_PARTY = HTTP_CLIENTS | {"anyio", "jsonschema_rs", "lark", "networkx", "pydantic", "re2", "rich"}
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+from recipelang.backends.documents import to_bytes
 from recipelang.backends.refusals import LONGEST_MESSAGE, refusal
 from recipelang.backends.replies import parsed, reply_of
 from recipelang.backends.streaming import Assembly, Events
-from recipelang.backends.transport import HttpClient, Response, body_of, limited, posted
+from recipelang.backends.transport import HttpClient, Response, body_of, fetching, limited, posted
 from recipelang.runtime.ports import BackendError, Delta, ModelCall, Reply
 from recipelang.runtime.trace import messages_as_json
 
@@ -23,18 +24,25 @@ class OpenAIBackend:
 
     def __init__(self, url: str, key: str | None, client: HttpClient) -> None:
         self._url = f"{url.rstrip('/')}/chat/completions"
-        self._key = key
         self._client = client
+        self._fetch = fetching(client)
+        self._headers = _HEADERS if key is None else {**_HEADERS, "authorization": f"Bearer {key}"}
+        self._kept = KeyKept(key)
         self._limited_by: dict[str, str] = {}  # by model: how it wants the limit on completion tokens spelled
 
     async def complete(self, call: ModelCall) -> Reply:
-        with self._key_kept():
-            async with self._answered(call, stream=False) as response:
-                return reply_of(parsed(await body_of(response)))
+        with self._kept:
+            while True:
+                spelling = self._spelling(call)
+                content = to_bytes(_payload(call, False, spelling))
+                response = await self._fetch(self._url, content, self._headers)
+                if response.status_code == 200:
+                    return reply_of(parsed(response.body))
+                self._spell_anew(call, spelling, refusal(response.status_code, response.headers, response.body))
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
-        with self._key_kept():
-            async with self._answered(call, stream=True) as response:
+        with self._kept:
+            async with self._answered(call) as response:
                 if "text/event-stream" not in response.headers.get("content-type", "").lower():
                     reply = reply_of(parsed(await body_of(response)))  # a server that does not stream answers whole
                     yield Delta(reply.text)
@@ -49,35 +57,44 @@ class OpenAIBackend:
                 yield Delta(reply=assembly.reply())
 
     @asynccontextmanager
-    async def _answered(self, call: ModelCall, *, stream: bool) -> AsyncGenerator[Response]:
-        """The response to a call, once it is 200; raises `BackendError`."""
-        for spelling in self._spellings(call.model.id):
-            content = json.dumps(_payload(call, stream, spelling)).encode()
-            async with posted(self._client, self._url, content, self._headers()) as response:
+    async def _answered(self, call: ModelCall) -> AsyncGenerator[Response]:
+        """The response to a call that is to stream, once it is 200; raises `BackendError`."""
+        while True:
+            spelling = self._spelling(call)
+            content = to_bytes(_payload(call, True, spelling))
+            async with posted(self._client, self._url, content, self._headers) as response:
                 if response.status_code == 200:
                     yield response
                     return
                 error = refusal(response.status_code, response.headers, await body_of(response))
-            if spelling == _LATER or not _wants_later_spelling(error):
-                raise error
-            self._limited_by[call.model.id] = _LATER
+            self._spell_anew(call, spelling, error)
 
-    def _spellings(self, model: str) -> tuple[str, ...]:
-        return (self._limited_by[model],) if model in self._limited_by else (_FIRST, _LATER)
+    def _spelling(self, call: ModelCall) -> str:
+        return self._limited_by.get(call.model.id, _FIRST)
 
-    def _headers(self) -> dict[str, str]:
-        return _HEADERS if self._key is None else {**_HEADERS, "authorization": f"Bearer {self._key}"}
+    def _spell_anew(self, call: ModelCall, spelling: str, error: BackendError) -> None:
+        """Remember that a model wants the other spelling, where that is what it says; else raise what it says."""
+        if spelling == _LATER or not _wants_later_spelling(error):
+            raise error
+        self._limited_by[call.model.id] = _LATER
 
-    @contextmanager
-    def _key_kept(self) -> Iterator[None]:
-        """Whatever fails inside, its message has no key in it and is no longer than a person reads."""
-        try:
-            yield
-        except BackendError as error:
+
+class KeyKept:
+    """Whatever fails inside, its message has no key in it and is no longer than a person reads."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str | None) -> None:
+        self._key = key
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, BackendError):
             told = error.message.replace(self._key, "***") if self._key else error.message
             error.message = told if len(told) <= LONGEST_MESSAGE else f"{told[:LONGEST_MESSAGE]}…"
             error.args = (error.message,)
-            raise
 
 
 _FIRST, _LATER = "max_tokens", "max_completion_tokens"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recipelang.backends.documents import from_bytes
 from recipelang.backends.refusals import excerpt, told_instead
 from recipelang.runtime.ports import BackendError, FailureKind, Reply
 from recipelang.runtime.values import Json, TokenLogprob, Usage, encodable
@@ -18,7 +18,7 @@ MOST_TOKENS = 10**12
 def parsed(body: bytes) -> dict[str, Any]:
     """The object in a body; raises `BackendError`."""
     try:
-        value = json.loads(body)
+        value = from_bytes(body)
     except RecursionError:
         raise garbage("its JSON is nested too deeply") from None
     except ValueError:

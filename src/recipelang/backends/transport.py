@@ -6,9 +6,11 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from typing import Protocol
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, cast
 
 import anyio
 
@@ -43,6 +45,53 @@ class HttpClient(Protocol):
         timeout: tuple[float | None, float | None, float | None, float | None],
         follow_redirects: bool,
     ) -> AbstractAsyncContextManager[Response]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole response."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Fetch = Callable[[str, bytes, Mapping[str, str]], Awaitable[Fetched]]
+"""POSTs bytes to an address, with headers, and gives the whole response."""
+
+
+class DirectClient(HttpClient, Protocol):
+    """A client that also gives a whole response at once: those of `recipelang.backends.clients`."""
+
+    async def fetch(self, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched: ...
+
+
+def fetching(client: HttpClient) -> Fetch:
+    """How a client fetches whole responses; what is got so raises `BackendError`.
+
+    A client that has no way of its own opens the response as a stream and reads it to the end. That is half as much work
+    again as the call itself: 75 µs of CPU with aiohttp at 100 in flight, where its `fetch` takes 5.
+    """
+    if hasattr(client, "fetch"):
+        return partial(_fetched, cast(DirectClient, client))
+    return partial(_read_out, client)
+
+
+async def _fetched(client: DirectClient, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
+    try:
+        return await client.fetch(url, content, headers)
+    except BackendError:
+        raise
+    except Exception as error:
+        failure = _named(error)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+async def _read_out(client: HttpClient, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
+    async with posted(client, url, content, headers) as response:
+        return Fetched(response.status_code, response.headers, await body_of(response))
 
 
 def posted(
@@ -84,20 +133,26 @@ async def body_of(response: Response) -> bytes:
 
 async def limited(response: Response) -> AsyncGenerator[bytes]:
     """The body in pieces as they come, up to `LARGEST_BODY`. A packed one is not opened: it could swell a thousandfold."""
-    if response.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
-        raise BackendError(FailureKind.GARBAGE, "the reply is packed, and was to come as it is")
+    must_be_plain(response.headers)
     total = 0
     parts = response.aiter_bytes()
     try:
         async for part in parts:
-            total = _within_limit(total + len(part))
+            total = within_limit(total + len(part))
             yield part
     except BaseException:
         await _abandoned(parts)
         raise
 
 
-def _within_limit(size: int) -> int:
+def must_be_plain(headers: Mapping[str, str]) -> None:
+    """Raise `BackendError` for a reply that is packed."""
+    if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+        raise BackendError(FailureKind.GARBAGE, "the reply is packed, and was to come as it is")
+
+
+def within_limit(size: int) -> int:
+    """The size of what was read so far; raises `BackendError` where that is too much."""
     if size > LARGEST_BODY:
         raise BackendError(FailureKind.GARBAGE, f"the reply is larger than {LARGEST_BODY >> 20} MiB")
     return size
@@ -118,9 +173,9 @@ async def _abandoned(parts: AsyncIterator[bytes]) -> None:
 def _named(error: Exception) -> BackendError | None:
     """The failure that an exception of a client's stands for; none where it is no client's. They name theirs much alike."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    if not names & {"HTTPError", "InvalidURL", "StreamError", "ClientError"}:
+    if not names & {"HTTPError", "InvalidURL", "StreamError", "ClientError", "PyreqwestError"}:
         return None
-    if names & {"UnsupportedProtocol", "InvalidURL", "NonHttpUrlClientError"}:
+    if names & {"UnsupportedProtocol", "InvalidURL", "NonHttpUrlClientError", "BuilderError"}:
         return BackendError(FailureKind.REQUEST, f"the address can't be used: {error}")
     if names & {"TimeoutException", "TimeoutError"} and not any(_is_told_by_system(cause) for cause in _causes(error)):
         return BackendError(FailureKind.TIMEOUT, f"no connection after {CONNECT_TIMEOUT:g} s", may_pass=True)
