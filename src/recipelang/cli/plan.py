@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from recipelang.cli.compiling import add_format, plan_at, print_json
 from recipelang.cli.exits import Exit, Stop
 from recipelang.ir.certificate import Bound, Certificate, StepBound
+from recipelang.ir.commitment import Commitment, commitment
 from recipelang.ir.plan import Entry, Plan, Recipe
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def run(arguments: argparse.Namespace) -> Exit:
         proved = {name: list(plan.boundaries) for name in plan.entries}
         print_json({"recipes": _as_json(plan.recipes), "entries": _as_json(plan.entries), "boundaries": proved})
         return Exit.FINE
-    for title, certificate, size, kept in _certificates(plan, arguments.request):
-        _print(title, certificate, size, kept)
+    for title, certificate, size, kept, spoken in _certificates(plan, arguments.request):
+        _print(title, certificate, size, kept, spoken)
     return Exit.FINE
 
 
@@ -57,7 +58,7 @@ def _as_json(bounded: Mapping[str, Recipe | Entry]) -> dict[str, object]:
     return {name: asdict(each.certificate) for name, each in bounded.items() if each.certificate is not None}
 
 
-def _certificates(plan: Plan, request: int | None) -> Iterator[tuple[str, Certificate, int, Sequence[str]]]:
+def _certificates(plan: Plan, request: int | None) -> Iterator[tuple[str, Certificate, int, Sequence[str], Commitment]]:
     """Those of the exposed names, then those of the recipes that none of them is; and the boundaries that are proved."""
     proved = tuple(plan.boundaries)  # an entry that could break one has no plan
     titled: list[tuple[str, str, Certificate | None, Sequence[str]]] = [
@@ -71,10 +72,11 @@ def _certificates(plan: Plan, request: int | None) -> Iterator[tuple[str, Certif
     ]
     for title, name, certificate, kept in titled:
         if certificate is not None:
-            yield title, certificate, plan.recipes[name].budget.request if request is None else request, kept
+            size = plan.recipes[name].budget.request if request is None else request
+            yield title, certificate, size, kept, commitment(plan, name)
 
 
-def _print(title: str, certificate: Certificate, size: int, proved: Sequence[str]) -> None:
+def _print(title: str, certificate: Certificate, size: int, proved: Sequence[str], spoken: Commitment) -> None:
     from rich.console import Console  # deferred: start-up cost
 
     console = Console(width=None if sys.stdout.isatty() else PRINTED, highlight=False)
@@ -83,6 +85,7 @@ def _print(title: str, certificate: Certificate, size: int, proved: Sequence[str
     console.print(_table(certificate, size, narrow=console.width < NARROW))
     for line in _remarks(certificate):
         console.print(line, markup=False, soft_wrap=True)
+    console.print(_streaming(spoken), markup=False, soft_wrap=True)
     if proved:
         console.print(f"boundaries proved: {', '.join(proved)}", markup=False, soft_wrap=True)
     console.print()
@@ -125,6 +128,13 @@ def _figures(bound: Bound, size: int) -> tuple[str, ...]:
 
 def _dollars(amount: float) -> str:
     return f"${amount:.4f}" if amount == 0 or amount >= 0.001 else f"${amount:.2g}"
+
+
+def _streaming(spoken: Commitment) -> str:
+    """The commit point: from where on the answer goes to the client as it comes."""
+    if spoken.step is None:
+        return f"streams: the whole answer at once: {spoken.why}"
+    return f"streams: from {spoken.step} on" + (f", unless {spoken.unless}" if spoken.unless else "")
 
 
 def _remarks(certificate: Certificate) -> Iterator[str]:

@@ -119,7 +119,7 @@ def commitment(plan: Plan, recipe: str) -> Commitment:
     found = plan.recipes[recipe]
     name = speaking_step(found)
     if name is None:
-        return Commitment(None, why="`return` chooses or changes the answer when all is there")
+        return Commitment(None, why="`return` makes it when all is there")
     returned = next(step for step in found.steps if isinstance(step, Return))
     unless = "" if returned.contract is None else _demand(plan, returned.contract)
     if unless is None:
