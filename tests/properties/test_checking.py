@@ -15,7 +15,7 @@ from recipelang.compilation import compile_text
 from recipelang.diagnostics.rendering import apply_fixes, render, to_json
 from recipelang.ir.document import dump
 
-PARTS = {f"parts/{part.name}": text_of(part) for part in CORPUS.glob("*/parts/*")}
+PARTS = {f"parts/{part.name}": text_of(part) for part in CORPUS.glob("*/parts/*") if part.is_file()}
 MUTATIONS = 1_500
 SEEDS = 3
 
