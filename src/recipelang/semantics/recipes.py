@@ -459,7 +459,8 @@ class RecipeChecker:
         call, result = self.caller.call(step.call, inside, wants="either", step="repeat")
         after = scope.with_locals(**{name: Local(result, step.name.span, "step")})
         until = self.elaborator.condition(policy.values["until"], after, "`until`") if policy.get("until") else None
-        fallback, type = self._fallback(policy, inside, state)
+        latest = scope.with_locals(**{name: Local(state, step.name.span, "step")})  # of no round, so of no item
+        fallback, type = self._fallback(policy, latest, state)
         return ir.Repeat(
             name=name,
             type=type,
