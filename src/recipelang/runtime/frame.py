@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
@@ -13,6 +12,7 @@ from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.ledger import Account
 from recipelang.runtime.ports import Backend, Clock, HostFunction
 from recipelang.runtime.prompts import Prompter
+from recipelang.runtime.quick import dataclass
 from recipelang.runtime.trace import Recorder
 from recipelang.runtime.values import Request, Value
 from recipelang.runtime.voice import Voice

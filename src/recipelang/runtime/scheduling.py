@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import cast
 
 import anyio
@@ -118,12 +118,7 @@ class Progress:
     async def _finish(self, place: int) -> list[int]:
         """Run one step; gives those that are ready now. With `return` all is done, and what still runs is not needed."""
         step = self.recipe.steps[place]
-        frame = self._speaking() if place == self.recipe.speaker else self.frame
-        if self.answers and place in self.recipe.answering:
-            frame = replace(frame, answers=True)
-        if self.accounts:
-            frame = replace(frame, account=self.accounts[place])
-        value = await execute(step, frame)
+        value = await execute(step, self._frame_of(place))
         if self.accounts:
             self.frame.account.close(self.accounts[place])
         if place == self.recipe.answer:
@@ -132,13 +127,20 @@ class Progress:
         self.frame.values[step.name] = value
         return self._released(place)
 
-    def _speaking(self) -> Frame:
-        """The frame of the step that speaks: with a voice, where `return` demands nothing more of what it says."""
-        if self.voice is None:
-            return self.frame
-        contract = self.recipe.contract
-        demanded = None if contract is None else cast(Contract, evaluate(contract, self.frame.values, self.frame.path))
-        return replace(self.frame, voice=self.voice) if demands_nothing(demanded) else self.frame
+    def _frame_of(self, place: int) -> Frame:
+        """What a step sees: the frame of the recipe, with what is the step's own."""
+        own, answers = self.frame, self.answers and place in self.recipe.answering
+        voice = self.voice if place == self.recipe.speaker and self._may_speak() else None
+        account = self.accounts[place] if self.accounts else own.account
+        if voice is own.voice and answers is own.answers and account is own.account:
+            return own
+        return Frame(own.execution, own.values, own.path, own.deadline, account, voice, answers)
+
+    def _may_speak(self) -> bool:
+        """Whether `return` demands nothing more of what its step says, so that it can be said as it comes."""
+        if self.voice is None or self.recipe.contract is None:
+            return True
+        return demands_nothing(cast(Contract, evaluate(self.recipe.contract, self.frame.values, self.frame.path)))
 
     def _released(self, place: int) -> list[int]:
         ready = []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from recipelang.runtime.ports import Clock, Event, Journal
+from recipelang.runtime.quick import dataclass
 from recipelang.runtime.values import Json, Message, encodable
 
 TRACE_VERSION = 1
