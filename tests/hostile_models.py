@@ -180,10 +180,10 @@ def _chain(tasks: Json) -> Json:
 
 def drawn_request(pick: Pick) -> Request:
     """A conversation, short or long, with a secret, with images."""
-    words = ("Which planet is the largest?", "", "İ" * 200, f"a {SECRET} thing")[min(pick(0, 4), 3)]
-    turns = pick(1, 2)
+    words = ("Which planet is the largest?", "", "İ" * 800, f"a {SECRET} thing")[(0, 2, 3, 1, 2, 3)[pick(0, 5)]]
+    turns = (1, 1, 2)[pick(0, 2)]
     messages = [Message("user" if place % 2 == 0 else "assistant", words) for place in range(2 * turns - 1)]
     if pick(0, 7) == 7:
         image = {"type": "image_url", "image_url": {"url": "data:,"}}
         messages[-1] = Message("user", ({"type": "text", "text": words}, image))
-    return Request(tuple(messages), metadata={"who": "b" * 700} if pick(0, 1) else {})
+    return Request(tuple(messages), metadata={"who": "b" * 700} if pick(0, 2) == 2 else {})

@@ -115,7 +115,7 @@ def _budget(alone: Certificate, entry: Certificate | None, pick: Pick) -> str:
     """As much as the recipe needs alone; money as much as it needs with its models, where it has prices."""
     lines: list[str] = []
     most = alone.total
-    request = (2_500, 1_500, 300)[pick(0, 2)]
+    request = (2_500, 1_500 if entry is not None else 300)[pick(0, 1)]
     if most.calls and pick(0, 2) == 2:
         lines.append(f"calls = {most.calls + pick(0, 1)}")
     if pick(0, 1) == 1:
@@ -259,7 +259,7 @@ class Writer:
         chosen = f"({self.one_of(*options)})"
         if depth and self.sometimes():
             return f"({chosen} + {self.text(depth - 1)})"
-        return f"lower({chosen})" if self.sometimes(3) else chosen
+        return f"lower({chosen})" if self.sometimes() else chosen
 
     def texts(self, depth: int = 1) -> str:
         options = ["[]", f"[{self.text(0)}]"]

@@ -8,7 +8,7 @@ from campaign import HUNTED_WORLDS, drawn_programs, found_after
 from planted_faults import FAULTS, Fault
 from recipe_programs import Program
 
-PROGRAMS = 250
+PROGRAMS = 600
 SEED = 0
 
 
