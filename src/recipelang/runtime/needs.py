@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 from recipelang.ir.certificate import Bound, Certificate
 from recipelang.ir.expressions import Constant
@@ -65,9 +66,9 @@ def _share(bound: Bound, part: float, size: int, images: int) -> Share:
 def last_first(needs: Sequence[frozenset[int]], answer: int) -> tuple[int, ...]:
     """The steps by their places so that each comes before those whose values it reads, and `return` before all."""
     order: list[int] = []
-    waiting = set(range(len(needs)))
-    while waiting:
-        ready = sorted(place for place in waiting if not needs[place] & waiting)
+    steps = TopologicalSorter(dict(enumerate(needs)))
+    steps.prepare()
+    while ready := sorted(steps.get_ready()):
         order += ready
-        waiting -= set(ready)
+        steps.done(*ready)
     return (answer, *(place for place in reversed(order) if place != answer))

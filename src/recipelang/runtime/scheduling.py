@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import cast
 
 import anyio
@@ -206,9 +207,10 @@ def prepare_recipe(recipe: Recipe, plan: Plan) -> PreparedRecipe:
     steps = tuple(prepare_step(step, plan) for step in recipe.steps)
     places = {step.name: place for place, step in enumerate(steps)}
     needs = tuple(frozenset(places[name] for name in step.reads if name in places) for step in steps)
-    readers = tuple(
-        tuple(reader for reader, needed in enumerate(needs) if place in needed) for place in range(len(steps))
-    )
+    readers: list[list[int]] = [[] for _ in steps]
+    for reader, needed in enumerate(needs):
+        for place in needed:
+            readers[place].append(reader)
     _check_order(recipe.name, needs)
     if "return" not in places:
         raise ValueError(f"recipe `{recipe.name}` returns nothing")
@@ -216,7 +218,7 @@ def prepare_recipe(recipe: Recipe, plan: Plan) -> PreparedRecipe:
         recipe.name,
         steps,
         tuple(len(needed) for needed in needs),
-        readers,
+        tuple(map(tuple, readers)),
         places["return"],
         places.get(speaking_step(recipe) or ""),
         frozenset(places[name] for name in answering_steps(recipe)),
@@ -234,9 +236,7 @@ def limits_of(budget: Budget) -> Limits:
 
 
 def _check_order(recipe: str, needs: Sequence[frozenset[int]]) -> None:
-    done: set[int] = set()
-    while len(done) < len(needs):
-        ready = {place for place, needed in enumerate(needs) if place not in done and needed <= done}
-        if not ready:
-            raise ValueError(f"steps of recipe `{recipe}` wait for each other")
-        done |= ready
+    try:
+        TopologicalSorter(dict(enumerate(needs))).prepare()
+    except CycleError:
+        raise ValueError(f"steps of recipe `{recipe}` wait for each other") from None
