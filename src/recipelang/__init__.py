@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from recipelang.hosts.purses import MemoryPurses, SqlitePurses
     from recipelang.hosts.recipes import CompileError
     from recipelang.hosts.requests import RequestProblem
+    from recipelang.hosts.stores import MemoryStore, SqliteStore
     from recipelang.ir.document import Bundle, PlanProblem, dump, load, load_bundle
     from recipelang.ir.plan import Plan
     from recipelang.runtime.failures import RunFailure, RunFailureKind
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
         ModelCall,
         NotRecorded,
         Reply,
+        Store,
+        StoreProblem,
     )
     from recipelang.runtime.trace import Trace
     from recipelang.runtime.values import Answer, Usage
@@ -70,6 +73,7 @@ _HOMES = {
     "LoadProblem": "source",
     "Lock": "hosts.locking",
     "MemoryPurses": "hosts.purses",
+    "MemoryStore": "hosts.stores",
     "ModelCall": "runtime.ports",
     "NotIsolated": "hostfunctions.rooms",
     "NotRecorded": "runtime.ports",
@@ -85,6 +89,9 @@ _HOMES = {
     "ScriptedBackend": "backends.scripted",
     "Spend": "runtime.ledger",
     "SqlitePurses": "hosts.purses",
+    "SqliteStore": "hosts.stores",
+    "Store": "runtime.ports",
+    "StoreProblem": "runtime.ports",
     "Trace": "runtime.trace",
     "Usage": "runtime.values",
     "bundled": "hosts.bundling",
@@ -124,6 +131,7 @@ __all__ = [
     "LoadProblem",
     "Lock",
     "MemoryPurses",
+    "MemoryStore",
     "ModelCall",
     "NotIsolated",
     "NotRecorded",
@@ -139,6 +147,9 @@ __all__ = [
     "ScriptedBackend",
     "Spend",
     "SqlitePurses",
+    "SqliteStore",
+    "Store",
+    "StoreProblem",
     "Trace",
     "Usage",
     "bundled",

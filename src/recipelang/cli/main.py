@@ -16,6 +16,7 @@ from recipelang.diagnostics.suggesting import nearest
 VERBS = {
     "check": "check a recipe and say what is wrong with it",
     "run": "run a recipe and print the answer",
+    "resume": "go on with a run whose process died",
     "serve": "serve recipes as models, behind OpenAI's and Anthropic's APIs",
     "test": "run the tests of recipes, with scripted models and in no time",
     "cassette": "show what a run recorded, and make a test of it",
@@ -45,6 +46,10 @@ EXAMPLES = {
         "recipelang run team.recipe --messages conversation.json --format json",
         "recipelang run direct < question.txt > answer.txt",
         'recipelang run team.recipe --record run.cassette "Why is the sky blue?"',
+    ),
+    "resume": (
+        'recipelang run team.recipe --journal runs.db --run-id blue "Why is the sky blue?"',
+        "recipelang resume runs.db blue",
     ),
     "serve": (
         "recipelang serve",

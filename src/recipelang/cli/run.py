@@ -38,7 +38,7 @@ from recipelang.resources import standard_recipe, standard_recipe_names
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
-from recipelang.runtime.ports import NotRecorded
+from recipelang.runtime.ports import NotRecorded, StoreProblem
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Answer, Json, Request, encodable
 from recipelang.source import FileLoader, LoadProblem
@@ -85,12 +85,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     cassette = parser.add_mutually_exclusive_group()
     cassette.add_argument("--record", metavar="FILE", help="take down all traffic with models in a cassette")
     cassette.add_argument("--replay", metavar="FILE", help="answer every call from a cassette: no network, no keys")
+    parser.add_argument("--journal", metavar="FILE", help="keep the run, so that `recipelang resume` can go on with it")
+    parser.add_argument("--run-id", metavar="NAME", help="the run's name in the journal; by default a new one")
     add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
     console = error_console()
-    plan, is_default = _plan(arguments.recipe, arguments.uses)
+    _must_fit(arguments)
+    plan, is_default = plan_and_default(arguments.recipe, arguments.uses)
     replay = _replay(arguments.replay)
     functions = lent(plan, arguments.functions, arguments.allow) if replay is None else {}
     name = _name(plan, arguments.recipe, arguments.name)
@@ -102,11 +105,35 @@ def run(arguments: argparse.Namespace) -> Exit:
     except ArgumentProblem as problem:
         raise Stop(Exit.USAGE, f"{problem}; `--set name=value` sets an argument") from problem
     request = _request(_messages(arguments.messages, arguments.question), _metadata(arguments.metadata))
-    trace = _opened(arguments.trace)
+    trace = opened_trace(arguments.trace)
     if replay is None:
-        _fetch(local_models_in(plan, models_of(plan, entry)), store, console)
-    running = _Run(plan, entry, request, arguments, store, console, functions)
-    return _report(running, trace, arguments.format, is_default)
+        fetch(local_models_in(plan, models_of(plan, entry)), store, console)
+    running = Running(plan, entry, request, arguments, store, console, functions)
+    if arguments.journal is not None:
+        running.keep(arguments.journal, arguments.run_id or _new_name(), origin_of(arguments))
+    return report(running, trace, arguments.format, is_default)
+
+
+def _must_fit(arguments: argparse.Namespace) -> None:
+    if arguments.journal is None and arguments.run_id is not None:
+        raise Stop(Exit.USAGE, "`--run-id` names a run in a journal: `--journal FILE`")
+    if arguments.journal is not None and arguments.replay is not None:
+        raise Stop(Exit.USAGE, "a replay costs nothing, and is not kept: leave out `--journal`")
+
+
+def _new_name() -> str:
+    import uuid  # deferred: most runs are not kept
+
+    return uuid.uuid4().hex[:12]
+
+
+def origin_of(arguments: argparse.Namespace) -> dict[str, Json]:
+    """What `recipelang resume` needs to find the recipe again, from any folder."""
+
+    def absolute(path: str) -> str:
+        return path if path.startswith("std.") else os.fspath(Path(path).resolve())
+
+    return {"recipe": absolute(_path(arguments.recipe)), "with": [absolute(path) for path in arguments.uses]}
 
 
 def _replay(path: str | None) -> Recorded | None:
@@ -124,10 +151,10 @@ def _replay(path: str | None) -> Recorded | None:
 
 
 def _runnable() -> list[str]:
-    return [name for name in standard_recipe_names() if f"std.{name}" != LOCAL]
+    return runnable_recipe_names()
 
 
-def _fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> None:
+def fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> None:
     """Fetch the models of this machine that may be called; nothing where there is no server for them anyway."""
     if models and not can_serve():
         raise Stop(Exit.INPUT_OUTPUT, TAKES)
@@ -147,7 +174,7 @@ def _given(plan: Plan, name: str, settings: Sequence[str]) -> dict[str, Any]:
     return {}
 
 
-def _plan(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:
+def plan_and_default(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:
     """The plan of a recipe and what it is used with, and whether its models are the default ones."""
     path = _path(recipe)
     if is_sealed_file(path):
@@ -284,7 +311,7 @@ def _conversation(path: str) -> list[dict[str, Any]]:
     return found
 
 
-def _opened(path: str | None) -> TextIO | None:
+def opened_trace(path: str | None) -> TextIO | None:
     """The file of the trace, opened before anything is spent on what goes into it."""
     if path is None:
         return None
@@ -297,7 +324,7 @@ def _opened(path: str | None) -> TextIO | None:
 # ------------------------------------------------------------------ the run
 
 
-class _Run:
+class Running:
     """One run, from open backends to closed ones."""
 
     def __init__(
@@ -322,14 +349,29 @@ class _Run:
         self._request = request
         self._functions = functions
         self._content: bool = arguments.content
+        self._journal: str | None = None
+        self._run_id: str | None = None
+        self._origin: Mapping[str, Json] | None = None
+
+    def keep(self, journal: str, run_id: str, origin: Mapping[str, Json] | None) -> None:
+        """Keep the run in a journal; with no origin, go on with the one that is there."""
+        self._journal, self._run_id, self._origin = journal, run_id, origin
 
     async def __call__(self) -> RunResult:
         progress = self.progress
         async with AsyncExitStack() as stack:
             engine = await stack.enter_async_context(await self._engine(stack))
             with progress.shown():
+                if self._run_id is not None and self._origin is None:
+                    return await engine.resume(self._run_id, journal=progress, content=self._content)
                 return await engine.answer(
-                    self.entry, self._request, seed=self.seed, journal=progress, content=self._content
+                    self.entry,
+                    self._request,
+                    seed=self.seed,
+                    journal=progress,
+                    content=self._content,
+                    run_id=self._run_id,
+                    origin=self._origin or {},
                 )
 
     async def _engine(self, stack: AsyncExitStack) -> Engine:
@@ -337,7 +379,12 @@ class _Run:
             return Engine(self.plan, replay=self.replay)
         models = await stack.enter_async_context(local_models(self.store, self.progress.starting))
         return Engine(
-            self.plan, endpoints=models, functions=self._functions, environment=os.environ, record=self._record
+            self.plan,
+            endpoints=models,
+            functions=self._functions,
+            environment=os.environ,
+            record=self._record,
+            store=self._journal,
         )
 
     def until_it_ends(self) -> RunResult:
@@ -348,11 +395,15 @@ class _Run:
 
         return anyio.run(self, backend_options={"loop_factory": VirtualTimeLoop})
 
+    def say_how_to_resume(self) -> None:
+        if self._journal is not None:
+            say(self.console, f"`recipelang resume {self._journal} {self._run_id}` goes on with it")
+
     def trace_so_far(self) -> Trace:
         return Trace(self.entry.name, self.seed, tuple(self.progress.events))
 
 
-def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) -> Exit:
+def report(running: Running, trace: TextIO | None, format: str, is_default: bool) -> Exit:
     try:
         result = running.until_it_ends()
     except RunFailure as failure:
@@ -361,11 +412,14 @@ def _report(running: _Run, trace: TextIO | None, format: str, is_default: bool) 
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
     except FunctionProblem as problem:
         raise Stop(Exit.USAGE, str(problem)) from problem
+    except StoreProblem as problem:
+        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
     except NotRecorded as missing:
         _write(trace, running.trace_so_far())
         raise Stop(Exit.NO_ANSWER, str(missing)) from missing
     except KeyboardInterrupt:
         _write(trace, running.trace_so_far())
+        running.say_how_to_resume()
         raise
     if format == "json":
         print_json(_as_json(result))
@@ -417,7 +471,7 @@ def _as_json(result: RunResult) -> dict[str, Json]:
     return {**found, "spend": result.spend.as_json()}
 
 
-def _tell_how(result: RunResult, running: _Run, is_default: bool) -> None:
+def _tell_how(result: RunResult, running: Running, is_default: bool) -> None:
     """Who answered, how sure it was and what it cost."""
     parts = []
     if isinstance(result.answer, Answer):
@@ -433,7 +487,7 @@ def _tell_how(result: RunResult, running: _Run, is_default: bool) -> None:
         say(running.console, note, "yellow")
 
 
-def _known_as(answer: Answer, running: _Run) -> str:
+def _known_as(answer: Answer, running: Running) -> str:
     """What a person knows a model by: the title of one of this machine's, and its name in the recipe."""
     name = running.called.get(answer.model.name, answer.model.name)
     known = LOCAL_MODELS.get(answer.model.id)
@@ -459,7 +513,7 @@ def _figures(spend: Spend) -> str:
     return " · ".join(parts)
 
 
-def _weakness(answer: object, running: _Run, is_default: bool) -> str:
+def _weakness(answer: object, running: Running, is_default: bool) -> str:
     """A small model is no oracle, and is not to be taken for one."""
     if not isinstance(answer, Answer) or answer.model.id not in LOCAL_MODELS:
         return ""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, Unpack, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from recipelang.hosts.engine import Engine, EngineOptions, RunOptions
 from recipelang.ir.plan import Plan
 from recipelang.runtime.interpreter import RunResult
+from recipelang.runtime.ports import Journal
 
 
 class BlockingEngine:
@@ -50,11 +51,18 @@ class BlockingEngine:
 
     def run(self, recipe: str, messages: str | Sequence[Mapping[str, Any]], **options: Unpack[RunOptions]) -> RunResult:
         """Answer a conversation; see `Engine.run`."""
+        return self._waited_for(partial(self.engine.run, recipe, messages, **options))
+
+    def resume(self, run_id: str, *, journal: Journal | None = None, content: bool = False) -> RunResult:
+        """Go on with a run that was kept; see `Engine.resume`."""
+        return self._waited_for(partial(self.engine.resume, run_id, journal=journal, content=content))
+
+    def _waited_for(self, run: Callable[[], Coroutine[Any, Any, RunResult]]) -> RunResult:
         if self._portal is None:
             raise RuntimeError("the engine is not open: use it in a `with` block")
-        running = self._portal.start_task_soon(partial(self.engine.run, recipe, messages, **options))
+        running = self._portal.start_task_soon(run)
         try:
-            return running.result()
+            return cast(RunResult, running.result())
         except BaseException:
             running.cancel()  # where this thread was interrupted, the run is under way still
             raise

@@ -18,9 +18,9 @@ from recipelang.hosts.streaming import AnswerStream, Listener, streamed
 from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.interpreter import Interpreter, RunResult
 from recipelang.runtime.ledger import NO_LIMITS, Limits
-from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal
+from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal, Store
 from recipelang.runtime.purses import Purses
-from recipelang.runtime.values import Request
+from recipelang.runtime.values import NOTHING_MORE, Request
 
 if TYPE_CHECKING:
     from recipelang.backends.cassettes import Cassette
@@ -38,6 +38,7 @@ class EngineOptions(TypedDict, total=False):
     record: str | os.PathLike[str] | None
     replay: str | os.PathLike[str] | None
     ledger: Purses | None
+    store: Store | str | os.PathLike[str] | None
 
 
 class RunOptions(TypedDict, total=False):
@@ -52,6 +53,7 @@ class RunOptions(TypedDict, total=False):
     journal: Journal | None
     content: bool
     key: str
+    run_id: str | None
 
 
 class Engine:
@@ -88,6 +90,7 @@ class Engine:
         record: str | os.PathLike[str] | None = None,
         replay: str | os.PathLike[str] | None = None,
         ledger: Purses | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
     ) -> None:
         if record is not None and replay is not None:
             raise TypeError("an engine records or replays; it can't do both at once")
@@ -100,7 +103,9 @@ class Engine:
         self._record = record
         self._replay = replay
         self._ledger = ledger
+        self._store = store
         self._cassette: Cassette | None = None
+        self._opened_store: Store | None = None
         self._stack = AsyncExitStack()
         self._interpreter: Interpreter | None = None
 
@@ -109,6 +114,12 @@ class Engine:
             raise RuntimeError("the engine is open already")
         async with AsyncExitStack() as stack:
             backends, functions = await self._world(stack)
+            if self._store is not None:
+                from recipelang.hosts.resuming import kept_world  # deferred: most engines keep no runs
+                from recipelang.hosts.stores import opened_store  # deferred: as above
+
+                self._opened_store = stack.enter_context(opened_store(self._store))
+                backends, functions = kept_world((dict(backends), dict(functions)), self.plan)
             self._interpreter = Interpreter(self.plan, backends, functions=functions)
             self._stack = stack.pop_all()
         return self
@@ -137,18 +148,20 @@ class Engine:
         journal: Journal | None = None,
         content: bool = False,
         key: str = "",
+        run_id: str | None = None,
     ) -> RunResult:
         """Answer a conversation by an exposed name, or by a recipe with `arguments`.
 
         `messages` are in OpenAI's form; a text is one message of the user. Models that a recipe takes and `arguments`
-        leaves out come from `pool`, by default all models of the plan. `content` puts what was said into the trace.
+        leaves out come from `pool`, by default all models of the plan. `content` puts what was said into the trace. With a
+        `run_id` the run is kept in the engine's `store`, so that `resume` can go on with it.
 
         Raises `RunFailure` where the run ended without an answer, `ArgumentProblem` and `RequestProblem` for what does
         not fit.
         """
         entry = self.entry(recipe, arguments, pool)
         request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
-        return await self.answer(entry, request, seed=seed, journal=journal, content=content, key=key)
+        return await self.answer(entry, request, seed=seed, journal=journal, content=content, key=key, run_id=run_id)
 
     def stream(
         self,
@@ -193,26 +206,72 @@ class Engine:
         most: Limits = NO_LIMITS,
         time: float | None = None,
         key: str = "",
+        run_id: str | None = None,
+        origin: Mapping[str, Any] = NOTHING_MORE,
     ) -> RunResult:
         """Answer a request by an entry that was bound before; raises `RunFailure`. `listener` hears it as it comes.
 
         `most` and `time` (seconds) tighten what the run may use, inside its certificate; so does the budget that the
         engine's `ledger` has for `key`.
         """
-        if self._interpreter is None:
-            raise RuntimeError("the engine is not open: use it in an `async with` block")
         run = partial(
-            self._interpreter.run,
+            self._run,
             entry,
             request,
-            seed=seed,
+            seed,
             journal=journal,
             content=content,
             listener=listener,
             most=most,
             time=time,
-            purse=None if self._ledger is None else self._ledger.of(key),
+            key=key,
         )
+        if run_id is None:
+            return await run()
+        from recipelang.hosts.resuming import Asked, begun, kept_run  # deferred: most runs are not kept
+
+        asked = Asked(entry, request, seed, most, time, key, origin)
+        return await kept_run(await begun(self._kept(), run_id, self.plan, asked), run)
+
+    async def resume(self, run_id: str, *, journal: Journal | None = None, content: bool = False) -> RunResult:
+        """Go on with a run that was begun with that `run_id`, here or in a process that died.
+
+        What was answered is not asked again. Times count anew. A run that has ended gives its answer, or its failure, once
+        more. Raises `StoreProblem` where there is no such run, or where the recipes have changed since; `RunFailure`.
+        """
+        from recipelang.hosts.resuming import kept_run, taken_up  # deferred: most runs are not kept
+
+        again = await taken_up(self._kept(), run_id, self.plan)
+        asked = again.asked
+        run = partial(
+            self._run,
+            asked.entry,
+            asked.request,
+            asked.seed,
+            journal=journal,
+            content=content,
+            most=asked.most,
+            time=asked.time,
+            key=asked.key,
+            lost=again.lost,
+        )
+        return await kept_run(again.kept, run)
+
+    def _kept(self) -> Store:
+        self._opened_interpreter()
+        if self._opened_store is None:
+            raise RuntimeError("a run is kept in the engine's store: `Engine(..., store=...)`")
+        return self._opened_store
+
+    def _opened_interpreter(self) -> Interpreter:
+        if self._interpreter is None:
+            raise RuntimeError("the engine is not open: use it in an `async with` block")
+        return self._interpreter
+
+    async def _run(self, entry: Entry, request: Request, seed: int, *, key: str, **options: Any) -> RunResult:
+        """One run by the interpreter, written down where the engine has a cassette; `options` (Any) are the interpreter's."""
+        purse = None if self._ledger is None else self._ledger.of(key)
+        run = partial(self._opened_interpreter().run, entry, request, seed=seed, purse=purse, **options)
         if self._cassette is None:
             return await run()
         from recipelang.hosts.recorded import recorded_run  # deferred: only who records needs it

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 from recipelang.backends.cassettes.document import Recorded, RecordedRun, parse_cassette
 from recipelang.backends.cassettes.recording import Cassette, recording, recording_function
 from recipelang.backends.cassettes.replaying import Replay, replaying, replaying_function
 from recipelang.hosts.binding import bound_entry
-from recipelang.hosts.requests import request_of
+from recipelang.hosts.requests import ANY_FORM, request_of
 from recipelang.ir.expressions import (
     Constant,
     ContractReference,
@@ -20,12 +19,12 @@ from recipelang.ir.expressions import (
     ModelReference,
     RecordExpression,
 )
-from recipelang.ir.plan import Entry, Plan
+from recipelang.ir.plan import Contract, Entry, Plan
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import Interpreter, RunResult
 from recipelang.runtime.ports import Backend, HostFunction
 from recipelang.runtime.trace import messages_as_json
-from recipelang.runtime.values import Json, Request
+from recipelang.runtime.values import NOTHING_MORE, Json, Request, Wishes
 
 World = tuple[dict[str, Backend], dict[str, HostFunction]]
 """The backends and the functions that a plan reaches."""
@@ -52,12 +51,7 @@ async def recorded_run(
     cassette: Cassette, plan: Plan, entry: Entry, request: Request, seed: int, run: Callable[[], Awaitable[RunResult]]
 ) -> RunResult:
     """A run whose beginning and end are written down."""
-    known = plan.entries.get(entry.name)
-    is_exposed = known is not None and (known.recipe, known.arguments) == (entry.recipe, entry.arguments)
-    exposed = {"exposed": entry.name} if is_exposed else {}
-    number = cassette.run_began(
-        recipe=entry.recipe, **exposed, arguments=_arguments(plan, entry), request=_request(request), seed=seed
-    )
+    number = cassette.run_began(**run_as_json(plan, entry, request, seed))
     try:
         result = await run()
     except RunFailure as failure:
@@ -76,20 +70,49 @@ async def played_again(plan: Plan, run: RecordedRun, recorded: Recorded) -> Reco
     taken = io.StringIO()
     backends, functions = recorded_world(replayed_world(plan, Replay(recorded)), Cassette(taken))
     interpreter = Interpreter(plan, backends, functions)
-    entry = plan.entries.get(run.exposed or "") or bound_entry(plan, run.recipe, run.arguments, [])
-    asked = run.request
-    request = request_of(
+    entry, request = entry_again(plan, run), request_again(plan, run.request)
+    with suppress(RunFailure):
+        await interpreter.run(entry, request, seed=run.seed)
+    return parse_cassette(recorded.name, taken.getvalue())
+
+
+def run_as_json(plan: Plan, entry: Entry, request: Request, seed: int) -> dict[str, Json]:
+    """What is run, and what was asked."""
+    known = plan.entries.get(entry.name)
+    is_exposed = known is not None and (known.recipe, known.arguments) == (entry.recipe, entry.arguments)
+    exposed = {"exposed": entry.name} if is_exposed else {}
+    arguments, asked = _arguments(plan, entry), _request(request)
+    return {"recipe": entry.recipe, **exposed, "arguments": arguments, "request": asked, "seed": seed}
+
+
+def entry_again(plan: Plan, run: RecordedRun) -> Entry:
+    """What was run; raises `ArgumentProblem` where the plan has it no more."""
+    return plan.entries.get(run.exposed or "") or bound_entry(plan, run.recipe, run.arguments, [])
+
+
+def request_again(plan: Plan, asked: Mapping[str, Json]) -> Request:
+    """What was asked."""
+    wishes = Wishes(
+        temperature=asked.get("temperature"),
+        max_tokens=asked.get("max_tokens"),
+        logprobs=asked.get("logprobs", False),
+        strict=asked.get("strict", True),
+        others=asked.get("others", NOTHING_MORE),
+    )
+    form = ANY_FORM
+    if "format" in asked:
+        form = plan.contracts[asked["format"]]
+    elif "schema" in asked:
+        form = Contract(ANY_FORM.name, schema=asked["schema"], repair=asked.get("repair", 0))
+    return request_of(
         asked["messages"],
         tools=asked.get("tools", ()),
         max_latency=asked.get("max_latency"),
         metadata=asked.get("metadata"),
+        format=form,
+        wishes=wishes,
+        tool_options=asked.get("tool_options", NOTHING_MORE),
     )
-    if "format" in asked:
-        request = replace(request, format=plan.contracts[asked["format"]])
-
-    with suppress(RunFailure):
-        await interpreter.run(entry, request, seed=run.seed)
-    return parse_cassette(recorded.name, taken.getvalue())
 
 
 def _arguments(plan: Plan, entry: Entry) -> dict[str, Json]:
@@ -122,10 +145,12 @@ def _request(request: Request) -> dict[str, Json]:
         "max_latency": request.max_latency,
         "metadata": dict(request.metadata),
         "schema": request.format.schema,
+        "repair": request.format.repair or None,
         "format": None if request.format.name == "request.format" else request.format.name,
         "temperature": wishes.temperature,
         "max_tokens": wishes.max_tokens,
         "logprobs": wishes.logprobs or None,
+        "strict": None if wishes.strict else False,
         "others": dict(wishes.others),
     }
     return {name: value for name, value in told.items() if value not in (None, [], {})}

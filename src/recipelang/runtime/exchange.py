@@ -16,7 +16,7 @@ from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame
 from recipelang.runtime.ledger import Refused, Reservation
 from recipelang.runtime.ports import Backend, BackendError, FailureKind, ModelCall, Reply
-from recipelang.runtime.prompts import prompt_bound
+from recipelang.runtime.prompts import most_used
 from recipelang.runtime.trace import messages_as_json
 from recipelang.runtime.values import NOTHING_MORE, Answer, Json, Message, Request, Usage
 from recipelang.runtime.voice import Voice
@@ -199,11 +199,8 @@ class Exchange:
                 RunFailureKind.BOUNDARY, f"not called: the boundary `{boundary}` keeps the request from this model"
             )
         try:
-            return self.frame.account.reserve(
-                call.model,
-                prompt_bound(call.messages, call.tools, call.schema, call.model),
-                call.max_tokens + call.model.reasoning_tokens,
-            )
+            most = most_used(call)
+            return self.frame.account.reserve(call.model, most.prompt_tokens, most.completion_tokens)
         except Refused as refused:
             raise self._refused(RunFailureKind.BUDGET, f"not called: {refused}") from refused
 

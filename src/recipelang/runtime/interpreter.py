@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from recipelang.ir.commitment import demands_nothing
 from recipelang.ir.plan import Entry, Plan
@@ -14,7 +15,7 @@ from recipelang.runtime.clock import LoopClock, loop_timer
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.finishing import finished, text_of_answer
 from recipelang.runtime.frame import Execution, evaluate
-from recipelang.runtime.ledger import NO_LIMITS, Account, Limits, Spend
+from recipelang.runtime.ledger import NO_LIMITS, NOTHING, Account, Limits, Lost, Share, Spend
 from recipelang.runtime.ports import Backend, Clock, HostFunction, Journal
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.purses import Purse, held
@@ -89,6 +90,7 @@ class Interpreter:
         most: Limits = NO_LIMITS,
         time: float | None = None,
         purse: Purse | None = None,
+        lost: Sequence[Lost] = (),
     ) -> RunResult:
         """Answer a request; raises `RunFailure` with its trace, and `LookupError` where the plan has no such entry.
 
@@ -96,7 +98,8 @@ class Interpreter:
         gives the same orders, jitters and seeds for the models. `journal` is told each event as it happens; `content`
         puts what was said into the trace as well. `listener` hears the answer, piece by piece from the moment on that
         nothing later can change it, or else as a whole in the end; after its first piece no fallback can help, and a
-        failure says so by `is_committed`. `most` and `time`, in seconds, tighten what the run may use, and never loosen it. An exception of a backend that is no `BackendError` is a bug and ends
+        failure says so by `is_committed`. `most` and `time`, in seconds, tighten what the run may use, and never loosen it. `lost` are
+        calls of an earlier process that died: they count as wasted, on top of what the recipe may use by itself. An exception of a backend that is no `BackendError` is a bug and ends
         the run as it is, with a note that names the step and the model.
         """
         prepared = self._found(entry)
@@ -118,15 +121,18 @@ class Interpreter:
         )
         name = entry if isinstance(entry, str) else entry.name
         recorder.record("run_start", "", entry=name, recipe=prepared.recipe.name, seed=seed)
+        gone = _lost(recorder, lost)
         account = Account("the bound of the run", Limits())
         voice = None if listener is None else Voice(listener)
         try:
             counts_tokens = most.counts_tokens or (purse is not None and purse.counts_tokens)
             bound = admitted(prepared, request, counts_tokens=counts_tokens)
+            bound = bound.raised(gone)
             deadline = math.inf if time is None else timer() + time
             async with held(purse, bound.tightened(most)) as hold:
                 account = Account(account.name, hold.limits, is_tight=hold.limits != bound)
                 hold.totals = account.totals
+                account.write_off(lost)
                 spoken = voice if demands_nothing(request.format) else None  # what is held to a form is looked at first
                 answer = finished(await _answer(prepared, execution, account, spoken, deadline), request)
         except RunFailure as failure:
@@ -159,6 +165,14 @@ async def _answer(
     for name, compiled in prepared.arguments:
         values[name] = evaluate(compiled, values, "")
     return await prepared.recipe(execution, values, "", deadline, account, voice, answers=True)
+
+
+def _lost(recorder: Recorder, lost: Sequence[Lost]) -> Share:
+    """What the calls of a process that died may have used."""
+    gone = reduce(Share.plus, (call.share for call in lost), NOTHING)
+    if lost:
+        recorder.record("calls_lost", "", calls=gone.calls, tokens=gone.tokens, cost=gone.cost)
+    return gone
 
 
 def _end(recorder: Recorder, account: Account, status: str, **how: Json) -> Spend:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from typing import TypeVar
 
 import anyio
 
 from recipelang.ir.plan import Model, Price
+from recipelang.runtime.quick import dataclass
 from recipelang.runtime.values import Json, Usage
 
 ROUNDING = 1e-9
@@ -43,6 +43,15 @@ class Limits:
             least(self.tokens, other.tokens),
             least(self.cost, other.cost),
             least(self.parallel, other.parallel),
+        )
+
+    def raised(self, more: Share) -> Limits:
+        """So much more of all that is limited."""
+        return Limits(
+            None if self.calls is None else self.calls + more.calls,
+            None if self.tokens is None else self.tokens + more.tokens,
+            None if self.cost is None else self.cost + more.cost,
+            self.parallel,
         )
 
     def without(self, used: Share) -> Limits:
@@ -174,6 +183,20 @@ class Reservation:
 
     def at_most(self) -> Usage:
         return Usage(self.prompt_tokens, self.completion_tokens, reported=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A call that was in flight when its process died: the most that it may have used. No usage: a function of the host."""
+
+    usage: Usage | None
+    cost: float | None  # dollars; none: its model has no price
+
+    @property
+    def share(self) -> Share:
+        if self.usage is None:
+            return Share(cost=self.cost or 0.0)
+        return Share(1, self.usage.total, self.cost or 0.0)
 
 
 class Permits:
@@ -355,6 +378,18 @@ class Account:
         for account in self.lineage:
             account.cost += cost
         self.totals.cost += cost
+
+    def write_off(self, lost: Sequence[Lost]) -> None:
+        """Book calls of which nobody will ever know what they used, whatever the limits are: they have been sent."""
+        for call in lost:
+            for account in self.lineage:
+                account.calls += call.share.calls
+                account.tokens += call.share.tokens
+                account.cost += call.share.cost
+            if call.usage is None:
+                self.totals.cost += call.share.cost
+            else:
+                self.totals.add(call.usage, call.cost, wasted=True)
 
     def admit(self, model: Model, tokens: int, cost: float, kept: Share = NOTHING) -> None:
         """Raise `Refused` where a call could use more than there is, or what is `kept` for other steps."""

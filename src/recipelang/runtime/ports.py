@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from recipelang.ir.plan import Model
+from recipelang.runtime.quick import dataclass
 from recipelang.runtime.values import NOTHING_MORE, Json, Message, TokenLogprob, Usage
 
 
@@ -89,6 +90,11 @@ class NotRecorded(Exception):
         return str(self).partition("\n")[0]
 
 
+class StoreProblem(Exception):
+    """A store that can't be read or written, or a run that can't be begun or taken up there. It ends the run: what
+    is not written down would be paid twice."""
+
+
 class Backend(Protocol):
     """Reaches models. Cancelling a call closes its connection."""
 
@@ -149,3 +155,31 @@ class Journal(Protocol):
     """
 
     def record(self, event: Event) -> None: ...
+
+
+class Store(Protocol):
+    """Keeps what runs have done, so that another process can take them up again; what the lines say is not its affair.
+
+    What a method has written when it returns outlives the process. Whoever has begun a run, or taken it up last, holds it,
+    and nobody else can add to it: a process that was thought dead can do no harm. Each method raises `StoreProblem`.
+    """
+
+    async def begin(self, run: str, lines: Sequence[str]) -> int:
+        """Keep a new run; gives the number that its holder goes by. Refused where a run has that name already."""
+        ...
+
+    async def take_up(self, run: str) -> tuple[int, Sequence[str]]:
+        """Hold a run from now on; gives the number of the new holder, and all lines."""
+        ...
+
+    async def add(self, run: str, holder: int, lines: Sequence[str], *, ended: bool = False) -> None:
+        """Write lines, all of them or none; refused where another one holds the run."""
+        ...
+
+    async def read(self, run: str) -> Sequence[str]:
+        """All lines of a run, in the order in which they were written."""
+        ...
+
+    async def unfinished(self) -> Sequence[str]:
+        """The runs that have not ended, in the order in which they were begun."""
+        ...

@@ -14,6 +14,7 @@ from recipelang.ir.sizing import CALL_TOKENS, MESSAGE_TOKENS, REPAIR_BYTES
 from recipelang.ir.template import Section, Slot, Template, Words
 from recipelang.runtime.members import Members, images_of, shown_bytes, text_of
 from recipelang.runtime.operators import is_there
+from recipelang.runtime.ports import ModelCall
 from recipelang.runtime.values import (
     Answer,
     Authored,
@@ -23,6 +24,7 @@ from recipelang.runtime.values import (
     Request,
     Said,
     TaskPlan,
+    Usage,
     Value,
     byte_length,
     encodable,
@@ -167,6 +169,12 @@ def request_bytes(request: Request) -> int:
     return (
         _size(request.messages) + _json_bytes(request.tools) + form + sum(map(byte_length, request.metadata.values()))
     )
+
+
+def most_used(call: ModelCall) -> Usage:
+    """The most tokens that a call can use, what the model thinks besides included."""
+    prompt = prompt_bound(call.messages, call.tools, call.schema, call.model)
+    return Usage(prompt, call.max_tokens + call.model.reasoning_tokens, reported=False)
 
 
 def prompt_bound(

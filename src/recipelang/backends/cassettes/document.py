@@ -64,6 +64,16 @@ class RecordedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A call that was about to be made: the most that it could use. No usage: it is of a function of the host."""
+
+    number: int
+    usage: Usage | None
+    cost: float | None  # dollars; none: its model has no price
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedRun:
     """A run: what was asked of which recipe, and how it ended (none: it was broken off)."""
 
@@ -83,6 +93,13 @@ class Recorded:
     name: str
     calls: Sequence[RecordedCall]
     runs: Sequence[RecordedRun] = ()
+    begun: Sequence[Begun] = ()  # where that was written down as well
+
+    @property
+    def in_flight(self) -> list[Begun]:
+        """The calls of which nobody knows how they ended."""
+        ended = {call.number for call in self.calls}
+        return [call for call in self.begun if call.number not in ended]
 
 
 # ------------------------------------------------------------------ writing
@@ -138,6 +155,11 @@ def call_as_json(call: RecordedCall) -> dict[str, Json]:
         **_outcome_as_json(call.outcome),
         **pieces,
     }
+
+
+def begun_as_json(begun: Begun) -> dict[str, Json]:
+    most = {**_usage(begun.usage), **({} if begun.cost is None else {"cost": begun.cost})}
+    return {"kind": "began", "number": begun.number, "most": most}
 
 
 def _plain(value: Any) -> Json:  # Any: whatever json can't write by itself
@@ -262,7 +284,12 @@ def _recorded(name: str, entries: Sequence[Mapping[str, Json]]) -> Recorded:
     endings = {entry["number"]: entry for entry in entries if entry["kind"] == "end"}
     runs = [_run(entry, endings.get(entry["number"])) for entry in entries if entry["kind"] == "run"]
     calls = sorted((_call(entry) for entry in entries if entry["kind"] == "call"), key=lambda call: call.number)
-    return Recorded(name, calls, runs)
+    begun = [_begun(entry) for entry in entries if entry["kind"] == "began"]
+    return Recorded(name, calls, runs, begun)
+
+
+def _begun(entry: Mapping[str, Json]) -> Begun:
+    return Begun(entry["number"], _read_usage(entry["most"]), entry["most"].get("cost"), entry["line"])
 
 
 def _run(entry: Mapping[str, Json], ending: Mapping[str, Json] | None) -> RecordedRun:

@@ -14,6 +14,7 @@ import anyio
 from recipelang.backends.cassettes.differing import difference
 from recipelang.backends.cassettes.document import (
     Gave,
+    GivenUp,
     Raised,
     Recorded,
     RecordedCall,
@@ -53,10 +54,15 @@ class Replay:
 
     def take(self, asked: Mapping[str, Json]) -> RecordedCall:
         """The recording of a call; raises `NotRecorded` with the difference to the nearest one."""
-        calls = self._left.get(key_of(asked))
-        if not calls:
+        call = self.found(asked)
+        if call is None:
             raise NotRecorded(difference(asked, self.recorded))
-        return calls.popleft()
+        return call
+
+    def found(self, asked: Mapping[str, Json]) -> RecordedCall | None:
+        """The recording of a call, which nobody gets a second time; none where there is none left."""
+        calls = self._left.get(key_of(asked))
+        return calls.popleft() if calls else None
 
     @contextmanager
     def playing(self, call: RecordedCall) -> Iterator[float]:
@@ -76,7 +82,7 @@ async def _until(moment: float) -> None:
 
 async def _ended(call: RecordedCall, began: float) -> None:
     """Wait until the call ends; not at all, not even for a turn of the event loop, where nobody waited."""
-    if not call.at_once:
+    if not call.at_once and not isinstance(call.outcome, GivenUp):
         await _until(began + call.seconds)
 
 
@@ -89,7 +95,8 @@ class ReplayingBackend:
     async def complete(self, call: ModelCall) -> Reply:
         recorded = self.replay.take(asked_of(call))
         with self.replay.playing(recorded) as began:
-            return await _replied(recorded, began)
+            await _ended(recorded, began)
+            return await replied_again(recorded)
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
         recorded = self.replay.take(asked_of(call))
@@ -97,20 +104,31 @@ class ReplayingBackend:
             for after, text in recorded.pieces:
                 await _until(began + after)
                 yield Delta(text)
-            reply = await _replied(recorded, began)
+            await _ended(recorded, began)
+            reply = await replied_again(recorded)
             if not recorded.pieces and reply.text:  # it was recorded as a whole
                 yield Delta(reply.text)
             yield Delta(reply=reply)
 
 
-async def _replied(recorded: RecordedCall, began: float) -> Reply:
+async def replied_again(recorded: RecordedCall) -> Reply:
+    """How a call of a model ended, once more and at once."""
     match recorded.outcome:
         case Reply() as reply:
-            await _ended(recorded, began)
             return reply
         case BackendError() as error:
-            await _ended(recorded, began)
             raise replace(error)
+        case _:
+            return await _given_up()
+
+
+async def given_again(recorded: RecordedCall) -> Json:
+    """The same for a function of the host."""
+    match recorded.outcome:
+        case Gave(value):
+            return value
+        case Raised(error, message):
+            raise type(error, (Exception,), {})(message)
         case _:
             return await _given_up()
 
@@ -132,14 +150,7 @@ def replaying_function(name: str, replay: Replay) -> HostFunction:
     async def replayed(**arguments: Json) -> Json:
         recorded = replay.take(asked_of_function(name, arguments))
         with replay.playing(recorded) as began:
-            match recorded.outcome:
-                case Gave(value):
-                    await _ended(recorded, began)
-                    return value
-                case Raised(error, message):
-                    await _ended(recorded, began)
-                    raise type(error, (Exception,), {})(message)
-                case _:
-                    return await _given_up()
+            await _ended(recorded, began)
+            return await given_again(recorded)
 
     return replayed

@@ -13,7 +13,7 @@ from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame, evaluate
 from recipelang.runtime.ledger import Refused
-from recipelang.runtime.ports import HostFunction, NotRecorded
+from recipelang.runtime.ports import HostFunction, NotRecorded, StoreProblem
 from recipelang.runtime.results import held_to
 from recipelang.runtime.steps.prepared import PreparedStep, compile_optional, names_in, prepare_fallback
 from recipelang.runtime.values import Json, Value, to_json
@@ -65,7 +65,7 @@ class CallingHost:
             raise
         if execution.timer() >= until:  # also where it went on all the same, and came too late
             raise self._failure(frame, path, f"it took longer than {until - now:g} s")
-        if isinstance(outcome.error, NotRecorded):
+        if isinstance(outcome.error, NotRecorded | StoreProblem):
             raise outcome.error
         if outcome.problem is not None:
             raise self._failure(frame, path, outcome.problem) from outcome.error

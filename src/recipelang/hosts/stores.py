@@ -1,0 +1,235 @@
+"""Where runs are kept: a SQLite file that processes may share, or the memory of one."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio.to_thread
+
+from recipelang.runtime.ports import Store, StoreProblem
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_T = TypeVar("_T")
+PATIENCE = 10.0
+"""Seconds that one process waits for another that writes to the file."""
+FORMAT = 0x72636A6E
+"""`rcjn`: by which SQLite tells our files from others."""
+VERSION = 1
+
+
+class SqliteStore:
+    """Runs in a SQLite file, written ahead (WAL): what is written outlives the process, if not a machine without power.
+
+    Any number of processes may have it open. Raises `StoreProblem` for a file that is none of ours, or can't be used.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, patience: float = PATIENCE) -> None:
+        self.path = os.fspath(path)
+        self._lock = threading.Lock()
+        with self._told():
+            self._connection = _opened(self.path, patience)
+        self._closed = weakref.finalize(self, self._connection.close)
+
+    def close(self) -> None:
+        """Let go of the file; so does the end of the process."""
+        self._closed()
+
+    async def begin(self, run: str, lines: Sequence[str]) -> int:
+        return await self._done(partial(self._begin, run, lines))
+
+    async def take_up(self, run: str) -> tuple[int, Sequence[str]]:
+        return await self._done(partial(self._take_up, run))
+
+    async def add(self, run: str, holder: int, lines: Sequence[str], *, ended: bool = False) -> None:
+        await self._done(partial(self._add, run, holder, lines, ended))
+
+    async def read(self, run: str) -> Sequence[str]:
+        return await self._done(partial(self._read, run))
+
+    async def unfinished(self) -> Sequence[str]:
+        return await self._done(self._unfinished)
+
+    # ------------------------------------------------------ in a thread of its own
+
+    def _begin(self, run: str, lines: Sequence[str]) -> int:
+        self._must_be_new(run)
+        self._connection.execute("INSERT INTO runs (name, holder, ended) VALUES (?, 1, 0)", (run,))
+        self._write(run, lines)
+        return 1
+
+    def _take_up(self, run: str) -> tuple[int, Sequence[str]]:
+        lines = self._read(run)
+        self._connection.execute("UPDATE runs SET holder = holder + 1 WHERE name = ?", (run,))
+        return self._holder(run), lines
+
+    def _add(self, run: str, holder: int, lines: Sequence[str], ended: bool) -> None:
+        if self._holder(run) != holder:
+            raise taken_up(run)
+        self._write(run, lines)
+        if ended:
+            self._connection.execute("UPDATE runs SET ended = 1 WHERE name = ?", (run,))
+
+    def _read(self, run: str) -> Sequence[str]:
+        self._holder(run)
+        rows = self._connection.execute("SELECT line FROM lines WHERE run = ? ORDER BY place", (run,))
+        return [line for (line,) in rows]
+
+    def _unfinished(self) -> Sequence[str]:
+        return [name for (name,) in self._connection.execute("SELECT name FROM runs WHERE NOT ended ORDER BY place")]
+
+    def _holder(self, run: str) -> int:
+        found = self._connection.execute("SELECT holder FROM runs WHERE name = ?", (run,)).fetchone()
+        if found is None:
+            raise unknown(run, self.path)
+        holder: int = found[0]
+        return holder
+
+    def _must_be_new(self, run: str) -> None:
+        if self._connection.execute("SELECT 1 FROM runs WHERE name = ?", (run,)).fetchone() is not None:
+            raise known(run, self.path)
+
+    def _write(self, run: str, lines: Sequence[str]) -> None:
+        self._connection.executemany("INSERT INTO lines (run, line) VALUES (?, ?)", [(run, line) for line in lines])
+
+    async def _done(self, work: Callable[[], _T]) -> _T:
+        return await anyio.to_thread.run_sync(self._in_a_transaction, work)
+
+    def _in_a_transaction(self, work: Callable[[], _T]) -> _T:
+        with self._lock, self._told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work()
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+            return result
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What SQLite has to say, in a sentence that names the file."""
+        import sqlite3  # deferred: start-up cost
+
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreProblem(f"{self.path}: {_reason(error)}") from error
+
+
+def _opened(path: str, patience: float) -> sqlite3.Connection:
+    import sqlite3  # deferred: start-up cost
+
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    try:
+        _must_be_ours(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_TABLES)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _must_be_ours(connection: sqlite3.Connection, path: str) -> None:
+    """A new file is ours to be."""
+    format, version = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+    )
+    if format == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return
+    if format != FORMAT:
+        raise StoreProblem(f"{path} is no journal of recipelang, but a database of something else")
+    if version != VERSION:
+        raise StoreProblem(f"{path} is a journal of version {version}, and this recipelang reads version {VERSION}")
+
+
+_TABLES = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS runs (
+  place INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, holder INTEGER NOT NULL, ended INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS lines (place INTEGER PRIMARY KEY, run TEXT NOT NULL, line TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS lines_of_runs ON lines (run, place);
+PRAGMA application_id = {FORMAT};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+
+
+def _reason(error: sqlite3.Error) -> str:
+    """SQLite's words where they say enough, and better ones where they don't."""
+    told = str(error)
+    if "not a database" in told:
+        return "it is no journal of recipelang"
+    if "malformed" in told:
+        return f"the journal is damaged ({told})"
+    if "locked" in told:
+        return "the journal is locked: another process has been writing to it for too long"
+    return told
+
+
+@dataclass
+class MemoryStore:
+    """Runs that are kept as long as the process lives: for tests, and for hosts that only want to try again."""
+
+    _lines: dict[str, list[str]] = field(default_factory=dict)
+    _holders: dict[str, int] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
+
+    async def begin(self, run: str, lines: Sequence[str]) -> int:
+        if run in self._lines:
+            raise known(run, "the store")
+        self._lines[run], self._holders[run] = list(lines), 1
+        return 1
+
+    async def take_up(self, run: str) -> tuple[int, Sequence[str]]:
+        lines = await self.read(run)
+        self._holders[run] += 1
+        return self._holders[run], lines
+
+    async def add(self, run: str, holder: int, lines: Sequence[str], *, ended: bool = False) -> None:
+        if self._holders.get(run) != holder:
+            raise taken_up(run)
+        self._lines[run] += lines
+        if ended:
+            self._ended.add(run)
+
+    async def read(self, run: str) -> Sequence[str]:
+        if run not in self._lines:
+            raise unknown(run, "the store")
+        return list(self._lines[run])
+
+    async def unfinished(self) -> Sequence[str]:
+        return [run for run in self._lines if run not in self._ended]
+
+
+def known(run: str, where: str) -> StoreProblem:
+    return StoreProblem(f"there is a run `{run}` in {where} already: resume it, or give the new one another name")
+
+
+def unknown(run: str, where: str) -> StoreProblem:
+    return StoreProblem(f"there is no run `{run}` in {where}")
+
+
+def taken_up(run: str) -> StoreProblem:
+    return StoreProblem(f"the run `{run}` was taken up by another process, and ends here")
+
+
+@contextmanager
+def opened_store(store: Store | str | os.PathLike[str]) -> Iterator[Store]:
+    """The store, or the one in a SQLite file, which is closed in the end."""
+    if not isinstance(store, str | os.PathLike):
+        yield store
+        return
+    with closing(SqliteStore(store)) as opened:
+        yield opened
