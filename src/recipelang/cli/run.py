@@ -151,7 +151,7 @@ def _replay(path: str | None) -> Recorded | None:
 
 
 def _runnable() -> list[str]:
-    return runnable_recipe_names()
+    return [name for name in standard_recipe_names() if f"std.{name}" != LOCAL]
 
 
 def fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> None:
