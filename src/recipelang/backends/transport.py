@@ -69,8 +69,8 @@ class DirectClient(HttpClient, Protocol):
 def fetching(client: HttpClient) -> Fetch:
     """How a client fetches whole responses; what is got so raises `BackendError`.
 
-    A client that has no way of its own opens the response as a stream and reads it to the end. That is half as much work
-    again as the call itself: 75 µs of CPU with aiohttp at 100 in flight, where its `fetch` takes 5.
+    A client that has no way of its own opens the response as a stream and reads it to the end. That
+    is a tower of generators: with aiohttp, four calls at 100 in flight took 960 µs so, and 820 by a `fetch`.
     """
     if hasattr(client, "fetch"):
         return partial(_fetched, cast(DirectClient, client))

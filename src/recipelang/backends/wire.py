@@ -1,8 +1,8 @@
 """HTTP/1.1 on asyncio as far as calling a model takes it: no redirects, no proxies, no cookies, nothing packed.
 
-The bytes are read by httptools, in C. A call costs a fourth of what it costs in aiohttp and a tenth of httpx2
-(`docs/performance.md`), the same however many are in flight: a free connection is the last of a list, and nothing looks at
-the others. Who gives a call up closes its connection, so that the server stops as well.
+The bytes are read by httptools, in C. A run of one call takes 118 µs of CPU at 100 in flight, where the call alone takes
+83 by aiohttp and 583 by httpx2 (`bench/engine.py`), and nothing grows with what is in flight: a free connection is the last
+of a list, and nothing looks at the others. Who gives a call up closes its connection, so that the server stops as well.
 """
 
 from __future__ import annotations

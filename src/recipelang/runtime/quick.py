@@ -14,7 +14,7 @@ else:
         """A dataclass that is compared and hashed as a frozen one is.
 
         To make a frozen object costs five times as much (0.47 µs with four fields, against 0.10), since each field is set
-        behind its own back; a run makes some forty of them, which is a fifth of its time. mypy still refuses to set one.
+        behind its own back; for a run of one call it is 12 µs of 77. mypy still refuses to set one.
         """
         if plain is not None:
             return dataclasses.dataclass(plain)

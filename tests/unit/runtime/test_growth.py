@@ -74,6 +74,7 @@ async def test_a_fan_out_of_a_thousand_branches_runs_to_its_end() -> None:
     assert (result.text, result.spend.calls) == ("so", 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_plan_of_five_thousand_steps_runs_to_its_end() -> None:
     lets = "\n".join(f"  let v{n} = v{n - 1}" for n in range(1, 5_000))
