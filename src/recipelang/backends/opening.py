@@ -33,7 +33,8 @@ async def open_backends(
     if client is not None:
         yield {backend.name: _opened(backend, keys[backend.name], endpoints, client) for backend in declared}
         return
-    secure = any((backend.url or "").startswith("https:") for backend in declared)
+    addresses = (address for backend in declared for address in (backend.url or "", *backend.replicas))
+    secure = any(address.startswith("https:") for address in addresses)
     async with open_client(secure=secure) as own:
         yield {backend.name: _opened(backend, keys[backend.name], endpoints, own) for backend in declared}
 
@@ -58,4 +59,9 @@ def _opened(backend: BackendPlan, key: str | None, endpoints: Endpoints | None, 
         return LocalBackend(endpoints, client)
     if backend.url is None:
         raise BackendProblem(f"backend `{backend.name}` has no address")
-    return OpenAIBackend(backend.url, key, client)
+    if not (backend.replicas or backend.circuit or backend.parallel):
+        return OpenAIBackend(backend.url, key, client)
+    from recipelang.backends.replicas import Replicas  # deferred: most backends are one address
+
+    urls = (backend.url, *backend.replicas)
+    return Replicas(backend, [(url, OpenAIBackend(url, key, client)) for url in urls])

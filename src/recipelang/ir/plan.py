@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from recipelang.ir.certificate import Certificate
 from recipelang.ir.expressions import Expression, FailExpression
 from recipelang.ir.limits import Amount, Count, Factor, Finite, Name, Positive
-from recipelang.ir.sizing import DEFAULT_HOST_BYTES
+from recipelang.ir.sizing import DEFAULT_COOLDOWN, DEFAULT_HOST_BYTES, DEFAULT_QUEUE
 from recipelang.ir.tagging import ByKind
 from recipelang.ir.template import Template
 from recipelang.ir.types import Type
@@ -35,6 +35,11 @@ class Backend:
     protocol: Literal["openai", "local"]
     url: str | None = None
     key: Secret | None = None
+    replicas: tuple[str, ...] = ()  # further addresses of the same models
+    circuit: Count = 0  # so many failures within `cooldown`, and a model is not called for as long; 0: it always is
+    cooldown: Amount = DEFAULT_COOLDOWN  # seconds
+    parallel: Positive | None = None  # the most calls at once, fewer while it is overloaded; none: no limit
+    queue: Count = DEFAULT_QUEUE  # the calls that may wait for that; further ones are refused
 
 
 @dataclass(frozen=True, slots=True)

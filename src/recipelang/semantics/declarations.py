@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from recipelang.diagnostics import Edit, Fix, Label, Report
 from recipelang.diagnostics.catalogue import calls, modules, names, types, warnings
 from recipelang.ir import plan as ir
-from recipelang.ir.sizing import DEFAULT_MAX_TOKENS
+from recipelang.ir.sizing import DEFAULT_COOLDOWN, DEFAULT_MAX_TOKENS, DEFAULT_QUEUE
 from recipelang.ir.types import (
     AnswerType,
     ContractType,
@@ -29,6 +29,11 @@ from recipelang.semantics.written_types import TypeReader
 from recipelang.syntax import nodes
 
 MAX_TEMPERATURE = 2
+BACKEND = ("kind", "url", "urls", "key", "circuit", "cooldown", "parallel", "queue")
+MAX_CIRCUIT = 1_000
+"""Failures after which a circuit opens, at most."""
+MAX_AT_ONCE = 10_000
+"""Calls of a backend at once, or in its queue, at most."""
 CAPABILITIES = ("logprobs", "json_schema", "tools", "vision", "seed")
 """What a model may be declared to be able to do, or not."""
 NEEDS: tuple[ir.Need, ...] = ("tools", "vision", "seed")
@@ -53,19 +58,50 @@ class Declarer:
     # ------------------------------------------------- backends and models
 
     def backend(self, node: nodes.Backend) -> ir.Backend | None:
-        given = read_attributes("a backend", node.attributes, ("kind", "url", "key"), self.report)
+        given = read_attributes("a backend", node.attributes, BACKEND, self.report)
         kind = given.choice("kind", ("openai", "local"))
         if "kind" not in given.values:
             self._missing(node.name, "kind", "`kind = openai`, or `kind = local` for a model that is started here")
             return None
         url = given.text("url")
-        if kind == "openai" and "url" not in given.values:
+        urls = [url] if url is not None else self._urls(given)
+        if kind == "openai" and "url" not in given.values and "urls" not in given.values:
             self._missing(node.name, "url", '`url = "http://127.0.0.1:8000/v1"`')
-        if kind == "local" and url is not None:
-            self.report(
-                calls.SETTING.at(url.span, "a local backend has no `url`: it is started here", help="remove it")
-            )
-        if url is not None and _what_is_wrong_with(url.value):
+        for name in ("url", "urls") if kind == "local" else ("urls",) if url is not None else ():
+            if name in given.values:
+                why = "a local backend has no addresses: it is started here" if kind == "local" else "there is a `url`"
+                self.report(
+                    calls.SETTING.at(given.values[name].span, f"`{name}` has no place here: {why}", help="remove it")
+                )
+        for place in urls:
+            self._look_at(place)
+        key = self._secret(given)
+        return ir.Backend(
+            self.constants.module.qualified(node.name.text),
+            cast(Literal["openai", "local"], kind or "openai"),
+            urls[0].value.rstrip("/") if urls else None,
+            key,
+            tuple(place.value.rstrip("/") for place in urls[1:]),
+            given.integer("circuit", 1, MAX_CIRCUIT) or 0,
+            given.duration("cooldown") or DEFAULT_COOLDOWN,
+            given.integer("parallel", 1, MAX_AT_ONCE),
+            DEFAULT_QUEUE if (queue := given.integer("queue", 0, MAX_AT_ONCE)) is None else queue,
+        )
+
+    def _urls(self, given: Attributes) -> list[nodes.Text]:
+        """The addresses of one backend with several."""
+        node = given.get("urls")
+        if node is None:
+            return []
+        items = node.items if isinstance(node, nodes.ListLiteral) else ()
+        texts = [item for item in items if isinstance(item, nodes.Text)]
+        if not texts or len(texts) < len(items) or len({text.value.rstrip("/") for text in texts}) < len(texts):
+            wanted = 'it takes addresses, each another: `["http://gpu-1:8000/v1", "http://gpu-2:8000/v1"]`'
+            self.report(types.ATTRIBUTE_VALUE.at(node.span, "`urls` has the wrong value", label=wanted))
+        return texts
+
+    def _look_at(self, url: nodes.Text) -> None:
+        if _what_is_wrong_with(url.value):
             self.report(
                 modules.BAD_URL.at(
                     url.span,
@@ -76,13 +112,6 @@ class Declarer:
                     secret="@" in url.value,  # what stands before it may be a password
                 )
             )
-        key = self._secret(given)
-        return ir.Backend(
-            self.constants.module.qualified(node.name.text),
-            cast(Literal["openai", "local"], kind or "openai"),
-            url.value.rstrip("/") if url is not None else None,
-            key,
-        )
 
     def _secret(self, given: Attributes) -> ir.Secret | None:
         node = given.get("key")
