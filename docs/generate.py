@@ -22,10 +22,10 @@ from recipelang.drawing.svg import svg
 from recipelang.ir.document import json_schema
 from recipelang.ir.functions import FUNCTIONS
 from recipelang.ir.plan import Plan
-from recipelang.resources import grammar_text, standard_recipe, standard_recipe_names
+from recipelang.resources import grammar_text, runnable_recipe_names, standard_recipe
 
 DOCS = Path(__file__).parent
-STANDARD = [name for name in standard_recipe_names() if name != "local_models"]  # which declares models, and no recipe
+STANDARD = runnable_recipe_names()
 LONGEST_SAMPLE = 20
 """Lines of a sample that are shown."""
 PHASES = {
@@ -37,6 +37,7 @@ GROUPS = {
     "size": "Lists",
     "mean": "Numbers",
     "lower": "Texts",
+    "keywords": "What can be seen of a request",
     "matches": "Answers",
     "cheapest": "Models",
     "single_task": "Plans",

@@ -9,7 +9,7 @@ from pathlib import Path
 from recipelang.cli.main import VERBS
 from recipelang.diagnostics.catalogue import all_codes
 from recipelang.ir.functions import FUNCTIONS
-from recipelang.resources import standard_recipe_names
+from recipelang.resources import runnable_recipe_names
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,7 +30,7 @@ def test_each_code_and_each_function_is_on_its_page() -> None:
 
 def test_each_standard_recipe_has_its_section() -> None:
     page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-    names = [name for name in standard_recipe_names() if name != "local_models"]
+    names = runnable_recipe_names()
     assert [name for name in names if f"## {name}\n\n<!-- {name} -->\n" not in page] == []
 
 

@@ -53,6 +53,11 @@ def standard_recipe_names() -> list[str]:
     return sorted(path.stem for path in _folder("stdlib_recipes").glob(f"*{SUFFIX}"))
 
 
+def runnable_recipe_names() -> list[str]:
+    """Those of the standard files that declare the recipe of their name; others declare what recipes use."""
+    return [name for name in standard_recipe_names() if name not in ("local_models", "signals")]
+
+
 def user_cache() -> Path:
     """The folder for what can be made or fetched again: `$XDG_CACHE_HOME/recipelang`, or below `~/.cache`."""
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))

@@ -34,7 +34,7 @@ from recipelang.ir.types import ListType, ModelType
 from recipelang.localmodels.catalogue import LOCAL_MODELS, LocalModel
 from recipelang.localmodels.server import TAKES, can_serve, local_models
 from recipelang.localmodels.store import ModelStore
-from recipelang.resources import standard_recipe, standard_recipe_names
+from recipelang.resources import runnable_recipe_names, standard_recipe
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
@@ -151,7 +151,7 @@ def _replay(path: str | None) -> Recorded | None:
 
 
 def _runnable() -> list[str]:
-    return [name for name in standard_recipe_names() if f"std.{name}" != LOCAL]
+    return runnable_recipe_names()
 
 
 def fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> None:

@@ -15,7 +15,7 @@ Status = Literal["added", "removed", "changed"]
 GROUPS = {
     "names": "exposed names", "budgets": "budgets", "recipes": "recipes", "steps": "steps", "prompts": "prompts",
     "roles": "roles", "models": "models", "backends": "backends", "contracts": "contracts",
-    "functions": "functions of the host", "boundaries": "boundaries", "docs": "documentation",
+    "functions": "functions of the host", "signals": "signals", "boundaries": "boundaries", "docs": "documentation",
 }  # fmt: skip
 """The kinds of change, in the order in which they are told, and what they are called."""
 FIGURES = ("calls", "tokens", "money", "time", "parallel")
@@ -117,6 +117,7 @@ def _changes(before: Plan, after: Plan) -> list[Change]:
     found += _declared("backends", before.backends, after.backends)
     found += _declared("contracts", before.contracts, after.contracts)
     found += _declared("functions", before.externs, after.externs)
+    found += _declared("signals", before.signals, after.signals)
     found += _declared("boundaries", before.boundaries, after.boundaries)
     order = list(GROUPS)
     return sorted(found, key=lambda change: order.index(change.group))
@@ -174,6 +175,8 @@ def _line(group: str, told: Mapping[str, str]) -> str:
             return f"{told['id']} on {told['backend']}"
         case "backends":
             return told.get("url", told["protocol"])
+        case "signals":
+            return told["value"]
         case "boundaries":
             return f"when {told['when']}, allow {told['allow']}"
         case "recipes" | "roles" | "functions":

@@ -104,6 +104,7 @@ def _nodes(plan: Plan) -> Iterator[tuple[str, Any]]:  # Any: declarations of any
     yield from plan.recipes.items()
     yield from plan.roles.items()
     yield from plan.models.items()
+    yield from plan.signals.items()
     yield from plan.boundaries.items()
 
 

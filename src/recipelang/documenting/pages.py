@@ -137,6 +137,9 @@ class Writer:
                 schema = settings_of(plan.contracts[name]).get("schema")
                 if schema is not None:
                     yield f"An answer is JSON of this form:\n\n{_fenced(schema, 'json')}\n"
+            case nodes.Signal() | nodes.Band():
+                yield "```text\n" + node.span.text.removeprefix("private ") + "\n```\n"
+                yield from _doc(node.doc)
             case nodes.Boundary():
                 yield from _doc(node.doc)
                 yield from _settings(plan.boundaries[name])

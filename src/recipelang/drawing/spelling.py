@@ -18,6 +18,7 @@ from recipelang.ir.expressions import (
     MemberExpression,
     ModelReference,
     RecordExpression,
+    SignalReference,
     UnaryExpression,
     Variable,
 )
@@ -41,6 +42,8 @@ def _whole(expression: Expression) -> str:
         case Constant(value):
             return _constant(value)
         case Variable(name) | ModelReference(name) | ContractReference(name) | BoundaryReference(name):
+            return name
+        case SignalReference(name):
             return name
         case ListExpression(items):
             return f"[{', '.join(map(_whole, items))}]"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import cast
 
 from recipelang.formatting.documents import (
     BLANK,
@@ -36,8 +37,8 @@ COMMA = Text(",", glued=True)
 COMMA_EDGE = Break("", ending=",")
 DECLARATION_INDENT, STEP_INDENT = 0, 2
 DECLARATIONS = (
-    "language", "use", "private", "backend", "model", "record", "contract", "role", "extern", "boundary", "recipe",
-    "expose", "test",
+    "language", "use", "private", "backend", "model", "record", "contract", "role", "extern", "signal", "band",
+    "boundary", "recipe", "expose", "test",
 )  # fmt: skip
 STEPS = ("budget", "ask", "fanout", "cascade", "repeat", "perform", "choose", "host_call", "run", "let", "return")
 RECORDS = ("attribute", "field", "arm", "model", "reply", "expect")
@@ -115,6 +116,11 @@ class _Layout:
                 return self.row(branch, 0, [], [*self.header(branch), body])
             case "extern":
                 return self.row(branch, 0, [], self.header(branch))
+            case "signal":
+                keyword, name, colon, type, *rest = self.parts(branch)
+                return self.row(branch, 4, [separated([keyword, join(name, colon), type], SPACE)], rest)
+            case "band":
+                return self.band(branch)
             case "use" | "language":
                 return self.row(branch, 0, [], self.parts(branch))
             case "expose":
@@ -135,6 +141,20 @@ class _Layout:
             rest=row.rest if row.heads else first,
             remarked=row.remarked or remarked,
             remarked_heads=row.remarked_heads or remarked,
+        )
+
+    def band(self, branch: Branch) -> _Row:
+        """`band name = value { low < 0.3 <= high }`, its cuts on lines of their own where one line is not enough."""
+        keyword, name, equal, value, opening, lowest, *cuts, closing = branch.parts
+        inside = separated(
+            [self.part(lowest), *(separated(self.parts(cast(Branch, cut)), SPACE) for cut in cuts)], LINE
+        )
+        body = Group(
+            join(self.part(opening), Indented(join(LINE, inside)), LINE, self.part(closing)),
+            broken=self.remarked(cast(Word, opening), cast(Word, closing)),
+        )
+        return self.row(
+            branch, 2, [separated(map(self.part, (keyword, name)), SPACE)], [*map(self.part, (equal, value)), body]
         )
 
     def header(self, branch: Branch) -> list[Document]:

@@ -49,7 +49,16 @@ def part_of(plan: Plan, *entries: Entry) -> Plan:
     """The plan of these entries alone: what they name, and what that names."""
     found, waiting = set[str](), [name for entry in entries for name in (entry.recipe, *names_in(entry))]
     waiting += [name for boundary in plan.boundaries.values() for name in names_in(boundary)]
-    tables = (plan.recipes, plan.roles, plan.models, plan.contracts, plan.backends, plan.externs)
+    tables = (
+        plan.recipes,
+        plan.roles,
+        plan.models,
+        plan.contracts,
+        plan.backends,
+        plan.externs,
+        plan.signals,
+        plan.boundaries,
+    )
     while waiting:
         name = waiting.pop()
         if name not in found:
@@ -64,6 +73,7 @@ def part_of(plan: Plan, *entries: Entry) -> Plan:
         contracts={name: its for name, its in plan.contracts.items() if name in found},
         roles={name: its for name, its in plan.roles.items() if name in found},
         externs={name: its for name, its in plan.externs.items() if name in found},
+        signals={name: its for name, its in plan.signals.items() if name in found},
         recipes={name: its for name, its in plan.recipes.items() if name in found},
         entries={entry.name: entry for entry in entries},
     )

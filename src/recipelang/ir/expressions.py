@@ -51,6 +51,14 @@ class BoundaryReference:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalReference:
+    """What a signal of the plan reads off the request: computed where it is asked for, once a run."""
+
+    name: str
+    kind: Literal["signal"] = "signal"
+
+
+@dataclass(frozen=True, slots=True)
 class ListExpression:
     items: tuple[Expression, ...]
     kind: Literal["list"] = "list"
@@ -176,6 +184,7 @@ Expression = Annotated[
     | ModelReference
     | ContractReference
     | BoundaryReference
+    | SignalReference
     | ListExpression
     | RecordExpression
     | UnaryExpression
@@ -225,7 +234,7 @@ def free_variables(expression: Expression) -> frozenset[str]:
     match expression:
         case Variable(name):
             return frozenset((name,))
-        case BoundaryReference():
+        case BoundaryReference() | SignalReference():
             return frozenset(("request",))
         case LambdaExpression(body):
             return free_variables(body) - {"it"}

@@ -125,6 +125,55 @@ FUNCTIONS: dict[str, Function] = {
             "secrets(what: request | answer | text) -> bool",
             "whether it shows a secret in one of the forms that are known: keys by their first letters, private keys, signed tokens, passwords in addresses, and what follows words such as `password:` or `api key`, in a dozen languages; of a request all that is in it",
         ),
+        # signals: what can be seen of a request
+        _function(
+            "keywords(phrases: text[], of: text = request.text, fuzzy: int(0..2) = 0) -> bool",
+            "whether one of the phrases stands there as whole words, in any case; of writings without blanks anywhere; `fuzzy` allows so many mistyped characters in a phrase",
+        ),
+        _function(
+            "frequency(phrases: text[], of: text = request.text) -> score",
+            "how often the phrases stand there, for each word of the text; each character of a writing without blanks is a word",
+        ),
+        _function(
+            "ordered(phrases: text[], of: text = request.text) -> bool",
+            "whether all of the phrases stand there, one after the other, as `keywords` finds them",
+        ),
+        _function(
+            "regex(pattern: text, of: text = request.text) -> bool",
+            "whether a pattern, in RE2's syntax and written out, is found somewhere",
+        ),
+        _function(
+            "density(what: enum(code, maths, lists, numbers), of: text = request.text) -> score",
+            "the share of the text that looks like code, formulas, items of lists, or numbers",
+        ),
+        _function(
+            "constraints(of: text = request.text) -> int",
+            "how many demands are made in so many words, such as `exactly three`, `at most 100`, `must`, `without`, in six languages",
+        ),
+        _function(
+            "demanded_form(of: text = request.text) -> enum(json, yaml, xml, csv, table, letter, list, code, number, free)",
+            "the form in which an answer is asked for, as far as the words tell; `free` where they don't",
+        ),
+        _function(
+            "language(of: text = request.text) -> enum(ar, de, en, es, fr, hi, it, ja, ko, nl, pl, pt, ru, tr, zh, other)",
+            "the language of the text, by its writing and its most common words",
+        ),
+        _function(
+            "similar(examples: text[], of: text = request.text) -> score",
+            "how like the text is to the example that it is most like, by words and triples of characters; 0 of none",
+        ),
+        _function(
+            "contrast(hard: text[], easy: text[], of: text = request.text) -> score",
+            "which examples the text is more like: towards 1 the hard ones, towards 0 the easy ones, 0.5 neither",
+        ),
+        _function(
+            "reask(what: request) -> score",
+            "how like the user's last message is to the one before, as `similar` has it; 0 where there is none",
+        ),
+        _function(
+            "injection(what: request | answer | text) -> bool",
+            "whether it tries to override instructions or to draw out hidden ones, in one of the forms that are known; of a request all but the words of its system",
+        ),
         # answers
         _function(
             "matches(what: answer | text, form: contract) -> bool",

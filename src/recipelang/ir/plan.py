@@ -151,6 +151,16 @@ class Extern:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """What is read off a request: a value over `request` and other signals, computed where it is asked for, once a run."""
+
+    name: Name
+    type: Type
+    value: Expression
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Boundary:
     """While `when` holds for a request, only models and functions of the host for which `allow` holds may see any of it.
 
@@ -391,6 +401,7 @@ class Plan:
     contracts: dict[str, Contract] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
     externs: dict[str, Extern] = field(default_factory=dict)
+    signals: dict[str, Signal] = field(default_factory=dict)
     boundaries: dict[str, Boundary] = field(default_factory=dict)
     recipes: dict[str, Recipe] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from recipelang.ir.expressions import (
     Expression,
     FailExpression,
     ModelReference,
+    SignalReference,
     free_variables,
 )
 from recipelang.ir.plan import (
@@ -122,7 +123,9 @@ def names_in(node: object) -> Iterator[str]:
     """The declarations that a node, or one inside it, names."""
     for inner in nodes_in(node):
         match inner:
-            case ModelReference(name) | ContractReference(name) | BoundaryReference(name) | HostCall(extern=name):
+            case ModelReference(name) | ContractReference(name) | HostCall(extern=name):
+                yield name
+            case BoundaryReference(name) | SignalReference(name):
                 yield name
             case RoleCall(role=name) | RecipeCall(recipe=name) | Entry(recipe=name) | Model(backend=name):
                 yield name

@@ -25,6 +25,7 @@ def link(checked: Checked, *, with_uses: bool = False) -> ir.Plan:
         contracts={name: value for name, value in checked.contracts.items() if name in needed},
         roles={name: value for name, value in checked.roles.items() if name in needed},
         externs={name: value for name, value in checked.externs.items() if name in needed},
+        signals={name: value for name, value in checked.signals.items() if name in needed},
         boundaries=checked.boundaries,  # a promise holds whoever names it
         recipes=recipes,
         entries=checked.entries,
@@ -35,7 +36,7 @@ def _needed(checked: Checked, recipes: dict[str, ir.Recipe], more: list[str]) ->
     """The qualified names that the root file's declarations, and `more`, reach."""
     everything: dict[str, Any] = {  # Any: nodes of any kind
         **checked.backends, **checked.models, **checked.contracts, **checked.roles, **checked.externs,
-        **checked.boundaries, **recipes,
+        **checked.signals, **checked.boundaries, **recipes,
     }  # fmt: skip
     waiting = [*checked.own, *more]
     for node in (*checked.entries.values(), *checked.boundaries.values()):

@@ -26,15 +26,17 @@ from recipelang.ir.expressions import (
     MemberExpression,
     ModelReference,
     RecordExpression,
+    SignalReference,
     UnaryExpression,
     Variable,
 )
 from recipelang.ir.functions import FUNCTIONS, Function
-from recipelang.ir.plan import Plan
-from recipelang.runtime.functions import IMPLEMENTATIONS
+from recipelang.ir.plan import Plan, Signal
+from recipelang.ir.reading import nodes_in
+from recipelang.runtime.functions import IMPLEMENTATIONS, WORDS
 from recipelang.runtime.members import Members, read
 from recipelang.runtime.operators import ARITHMETIC, Operator, StepFailed, is_there, negated
-from recipelang.runtime.values import Authored, RecordValue, Value
+from recipelang.runtime.values import Authored, RecordValue, Request, Value
 
 __all__ = ["Environment", "Evaluator", "StepFailed", "compile_expression"]
 
@@ -70,6 +72,7 @@ class _Compiler:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._members = Members(plan)
+        self._signals: dict[str, Evaluator] = {}
 
     def compiled(self, expression: Expression) -> Evaluator:
         match expression:
@@ -83,6 +86,8 @@ class _Compiler:
                 return _constant(_found(self._plan.contracts, name, "contract"))
             case BoundaryReference(name):
                 return self.compiled(_found(self._plan.boundaries, name, "boundary").when)
+            case SignalReference(name):
+                return self._signal(_found(self._plan.signals, name, "signal"))
             case ListExpression(items):
                 return _list([self.compiled(item) for item in items])
             case RecordExpression(fields):
@@ -107,6 +112,35 @@ class _Compiler:
                 return self._apply(name, arguments)
             case FailExpression(message):
                 return _fail(self.compiled(message))
+
+    def _signal(self, signal: Signal) -> Evaluator:
+        name = signal.name
+        if name in self._signals:
+            return self._signals[name]
+        value, words = self.compiled(signal.value), self.words(signal.value)
+
+        def read(environment: Environment) -> Value:
+            request = environment["request"]
+            if not isinstance(request, Request) or request.readings is None:
+                return value(environment)
+            return request.readings.read(name, lambda: value(environment), lambda: words(environment))
+
+        self._signals[name] = read
+        return read
+
+    def words(self, expression: Expression) -> Callable[[Environment], tuple[str, ...]]:
+        """What finds the words of texts that caused an expression's value: those that its own functions looked for."""
+        finders = [
+            (WORDS[each.function], [(a.name, self.compiled(a.value)) for a in each.arguments])
+            for each in nodes_in(expression)
+            if isinstance(each, ApplyExpression) and each.function in WORDS
+        ]
+
+        def words(environment: Environment) -> tuple[str, ...]:
+            given = ((find, {name: value(environment) for name, value in arguments}) for find, arguments in finders)
+            return tuple(word for find, arguments in given for word in find(**arguments))
+
+        return words
 
     def _member(self, target: Evaluator, name: str) -> Evaluator:
         readers = self._members.named(name)

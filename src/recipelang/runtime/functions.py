@@ -12,6 +12,7 @@ from typing import Any
 
 from recipelang.ir.plan import Contract, Model
 from recipelang.ir.sizing import HEADING_BYTES, PIECE_MARGIN, PIECE_SLACK
+from recipelang.runtime import looking
 from recipelang.runtime.confidence import confidence as confidence_of
 from recipelang.runtime.contracts import extract
 from recipelang.runtime.disclosures import PERSONAL, SECRET, gives_away, texts_of
@@ -241,7 +242,31 @@ def single_task(worker: Model, instruction: str) -> TaskPlan:
     return TaskPlan((Task("task", instruction, worker),), shown)
 
 
+WORDS: dict[str, Callable[..., Iterable[str]]] = {
+    "keywords": looking.keywords_found,
+    "frequency": looking.frequency_found,
+    "ordered": looking.ordered_found,
+    "regex": looking.regex_found,
+    "constraints": looking.constraints_found,
+    "demanded_form": looking.demanded_form_found,
+    "similar": looking.similar_found,
+    "contrast": looking.contrast_found,
+    "injection": looking.injection_found,
+}
+"""For functions that look for something in a text, what finds the words that made them say so."""
 IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own signature
+    "keywords": looking.keywords,
+    "frequency": looking.frequency,
+    "ordered": looking.ordered,
+    "regex": looking.regex,
+    "density": looking.density,
+    "constraints": looking.constraints,
+    "demanded_form": looking.demanded_form,
+    "language": looking.language,
+    "similar": looking.similar,
+    "contrast": looking.contrast,
+    "reask": looking.reask,
+    "injection": looking.injection,
     "size": size,
     "shuffled": shuffled,
     "chunks": chunks,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import replace
+from functools import partial, reduce
 
 from recipelang.ir.commitment import demands_nothing
 from recipelang.ir.plan import Entry, Plan
@@ -19,9 +19,11 @@ from recipelang.runtime.ledger import NO_LIMITS, NOTHING, Account, Limits, Lost,
 from recipelang.runtime.ports import Backend, Clock, HostFunction, Journal
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.purses import Purse, held
+from recipelang.runtime.quick import dataclass
+from recipelang.runtime.readings import Readings
 from recipelang.runtime.scheduling import prepare_recipe
 from recipelang.runtime.trace import Recorder, Trace
-from recipelang.runtime.values import Json, Request, Value
+from recipelang.runtime.values import Authored, Json, Request, Value, to_json
 from recipelang.runtime.voice import Voice
 
 
@@ -106,6 +108,7 @@ class Interpreter:
         timer = loop_timer()
         clock = self._clock or LoopClock(timer)
         recorder = Recorder(clock, journal, content)
+        request = replace(request, readings=Readings(partial(_tell_signal, recorder)))
         execution = Execution(
             self._plan,
             request,
@@ -165,6 +168,13 @@ async def _answer(
     for name, compiled in prepared.arguments:
         values[name] = evaluate(compiled, values, "")
     return await prepared.recipe(execution, values, "", deadline, account, voice, answers=True)
+
+
+def _tell_signal(recorder: Recorder, name: str, value: Value, words: Callable[[], Sequence[str]]) -> None:
+    """A signal with its value and the words that caused it; of the client's own only where texts are told at all."""
+    told = [word for word in words() if recorder.content or isinstance(word, Authored)]
+    plain = value if recorder.content or not isinstance(value, str) or isinstance(value, Authored) else None
+    recorder.record("signal", "", name=name, value=to_json(plain), words=told)
 
 
 def _lost(recorder: Recorder, lost: Sequence[Lost]) -> Share:

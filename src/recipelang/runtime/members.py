@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Any
 
 from recipelang.ir.plan import Model, Plan, Price
@@ -160,6 +161,12 @@ def _conversation(request: Request) -> str:
     return "\n\n".join(text for text in texts if text)
 
 
+def _tool_results(request: Request) -> int:
+    """What tools gave since the user last spoke."""
+    behind = takewhile(lambda message: message.role != "user", reversed(request.messages))
+    return sum(message.role == "tool" for message in behind)
+
+
 def _told(message: Message) -> str:
     return json.dumps(message.extra, default=dict, ensure_ascii=False) if message.extra else ""
 
@@ -171,6 +178,7 @@ _REQUEST: dict[str, Reader] = {
     "turns": lambda request: sum(message.role == "user" for message in request.messages),
     "images": lambda request: sum(map(images_of, request.messages)),
     "tools": lambda request: len(request.tools),
+    "tool_results": _tool_results,
     "format": lambda request: request.format,
     "max_latency": lambda request: request.max_latency,
     "metadata": lambda request: request.metadata,

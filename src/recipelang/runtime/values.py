@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, cast
 
 from recipelang.ir.plan import Contract, Model, Price
 from recipelang.ir.sizing import REQUEST_REPAIRS
+from recipelang.runtime.quick import dataclass
+from recipelang.runtime.readings import Readings
 
 Json = Any  # Any: a JSON value as `json.loads` gives it
 
@@ -87,6 +89,7 @@ class Request:
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     wishes: Wishes = field(default_factory=lambda: NO_WISHES)
     tool_options: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
+    readings: Readings | None = field(default=None, compare=False, repr=False)  # of the run that it is in
 
     def __post_init__(self) -> None:
         if self.format.repair > REQUEST_REPAIRS:

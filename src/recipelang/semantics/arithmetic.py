@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from recipelang.ir.types import DurationType, FloatType, IntType, ListType, MoneyType, TextType, Type
+from recipelang.ir.types import BoolType, DurationType, FloatType, IntType, ListType, MoneyType, TextType, Type
 from recipelang.semantics.typed import Typed
 from recipelang.semantics.typing import is_number, join
 
@@ -17,6 +17,8 @@ def ordered_alike(one: Type, other: Type) -> bool:
 
 def arithmetic_type(operator: str, left: Typed, right: Typed) -> Type | None:
     one, other = left.type, right.type
+    if operator == "*" and _is_weight(one, other):
+        return FloatType()
     if is_number(one) and is_number(other):
         whole = isinstance(one, IntType) and isinstance(other, IntType) and operator != "/"
         return IntType() if whole else FloatType()
@@ -35,6 +37,11 @@ def arithmetic_type(operator: str, left: Typed, right: Typed) -> Type | None:
         high = None if one.high is None or other.high is None else one.high + other.high
         return None if item is None else ListType(item, one.low + other.low, high)
     return None
+
+
+def _is_weight(one: Type, other: Type) -> bool:
+    """`0.4 * brief`: the number where the condition holds, 0 where it does not. Nothing else counts conditions."""
+    return (is_number(one) and isinstance(other, BoolType)) or (isinstance(one, BoolType) and is_number(other))
 
 
 def interval(operator: str, left: Typed, right: Typed) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from recipelang.semantics.host import check_boundary, check_extern
 from recipelang.semantics.modules import Program
 from recipelang.semantics.recipes import RecipeChecker
 from recipelang.semantics.scope import Local, Module, Scope, Symbol, look_up, visible_names
+from recipelang.semantics.signals import check_band, check_readings, check_signal
 from recipelang.source import Loader, Span
 from recipelang.syntax import nodes
 
@@ -43,6 +44,7 @@ class Checked:
     contracts: dict[str, ir.Contract] = field(default_factory=dict)
     roles: dict[str, ir.Role] = field(default_factory=dict)
     externs: dict[str, ir.Extern] = field(default_factory=dict)
+    signals: dict[str, ir.Signal] = field(default_factory=dict)
     boundaries: dict[str, ir.Boundary] = field(default_factory=dict)
     recipes: dict[str, ir.Recipe] = field(default_factory=dict)
     entries: dict[str, ir.Entry] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class Checked:
     entry_places: dict[str, Span] = field(default_factory=dict)
     tests: list[RecipeTest] = field(default_factory=list)  # of the root file
     boundary_places: dict[str, Span] = field(default_factory=dict)
+    signal_places: dict[str, Span] = field(default_factory=dict)
 
 
 def check(program: Program, loader: Loader, report: Report) -> Checked:
@@ -60,6 +63,12 @@ def check(program: Program, loader: Loader, report: Report) -> Checked:
     checker.check_circles(program)
     for module in program.modules:
         checker.module(module, quiet_warnings=module is not program.root)
+    check_readings(
+        checker.result.signals,
+        checker.result.boundaries,
+        {**checker.result.signal_places, **checker.result.boundary_places},
+        report,
+    )
     if any(isinstance(node, nodes.Test) for node in program.root.file.declarations):
         checker.check_tests(program.root)
     checker.result.visible = [
@@ -109,6 +118,14 @@ class _Checker:
             case nodes.Extern():
                 extern = check_extern(node, declarer)
                 self.result.externs[extern.name] = extern
+            case nodes.Signal():
+                if (signal := check_signal(node, declarer)) is not None:
+                    self.result.signals[signal.name] = signal
+                    self.result.signal_places[signal.name] = node.name.span
+            case nodes.Band():
+                if (band := check_band(node, declarer)) is not None:
+                    self.result.signals[band.name] = band
+                    self.result.signal_places[band.name] = node.name.span
             case nodes.Boundary():
                 if (boundary := check_boundary(node, declarer)) is not None:
                     self.result.boundaries[boundary.name] = boundary

@@ -170,6 +170,8 @@ class Elaborator:
                 return Typed(ir.ContractReference(symbol.qualified), ContractType(members.repairs_of(symbol.node)))
             case nodes.Boundary():
                 return Typed(ir.BoundaryReference(symbol.qualified), BoolType())
+            case nodes.Signal() | nodes.Band():
+                return Typed(ir.SignalReference(symbol.qualified), type_of_signal(symbol))
             case nodes.Role() | nodes.Recipe() | nodes.Extern():
                 self.report(
                     calls.NOT_IN_EXPRESSION.at(
@@ -757,6 +759,19 @@ def _is_no_value(name: str, scope: Scope) -> bool:
     if any(used.alias == name for used in scope.module.uses):
         return True
     return not look_up(scope.module, name) and name in standard_recipe_names()
+
+
+def type_of_signal(symbol: Symbol) -> Type:
+    """The type of a signal or a band as it is declared; what is wrong with it is reported there."""
+    from recipelang.semantics.written_types import TypeReader  # deferred: it knows expressions, as these know types
+
+    match symbol.node:
+        case nodes.Band(lowest=lowest, cuts=cuts):
+            return EnumType((lowest.text, *(cut.above.text for cut in cuts)))
+        case nodes.Signal(type=type):
+            return TypeReader(symbol.module, lambda _: None).type_of(type)
+        case _:
+            raise AssertionError(f"a {symbol.kind} is no signal")  # the caller has looked
 
 
 def _step_for(symbol: Symbol) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from recipelang.diagnostics.catalogue import types
-from recipelang.ir.expressions import Constant, LambdaExpression
+from recipelang.ir.expressions import Constant, LambdaExpression, MemberExpression, Variable
 from recipelang.ir.functions import Function
+from recipelang.ir.patterns import BadPattern, compiled_pattern
 from recipelang.ir.types import (
     AnswerType,
     BoolType,
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from recipelang.semantics.expressions import Elaborator
 
 MEASURES = EnumType(("logprob", "margin", "hybrid"))
+FORMS = EnumType(("json", "yaml", "xml", "csv", "table", "letter", "list", "code", "number", "free"))
+LANGUAGES = EnumType(
+    ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh", "other")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +318,42 @@ def _text_to(result: Type) -> Callable[[CallSite], Result | None]:
     return rule
 
 
+def _looking(result: Type, **wanted: Type) -> Callable[[CallSite], Result | None]:
+    """The rule of a function that looks at a text: by default at that of the request."""
+
+    def rule(site: CallSite) -> Result | None:
+        given = {name: site.value(name, type) for name, type in wanted.items()}
+        return Result(_together(**given, of=_text_looked_at(site)), result)
+
+    return rule
+
+
+def _text_looked_at(site: CallSite) -> Typed:
+    given = site.value("of", TextType())
+    return given or Typed(MemberExpression(Variable("request"), "text"), TextType())
+
+
+def _regex(site: CallSite) -> Result | None:
+    node = site.given["pattern"][0]
+    if not isinstance(node, nodes.Text):
+        site.elaborator.report(
+            types.MISMATCH.at(node.span, f"{site.what('pattern')} is written out", label="this is no text in quotes")
+        )
+        return None
+    try:
+        compiled_pattern(node.value)
+    except BadPattern as problem:
+        site.elaborator.report(
+            types.BAD_PATTERN.at(node.span, "this is not a pattern in RE2's syntax", label=str(problem))
+        )
+        return None
+    return Result(_together(pattern=site.value("pattern", TextType()), of=_text_looked_at(site)), BoolType())
+
+
+def _reask(site: CallSite) -> Result | None:
+    return Result(_together(what=site.value("what", RequestType())), ScoreType(), 0, 1)
+
+
 def _contains(site: CallSite) -> Result | None:
     text, part = site.value("text", TextType()), site.value("part", TextType())
     return Result(_together(text=text, part=part), BoolType())
@@ -416,6 +457,18 @@ RULES: dict[str, Callable[[CallSite], Result | None]] = {
     "round": _whole,
     "ceil": _whole,
     "floor": _whole,
+    "keywords": _looking(BoolType(), phrases=ListType(TextType()), fuzzy=IntType(0, 2)),
+    "frequency": _looking(ScoreType(), phrases=ListType(TextType())),
+    "ordered": _looking(BoolType(), phrases=ListType(TextType())),
+    "regex": _regex,
+    "density": _looking(ScoreType(), what=EnumType(("code", "maths", "lists", "numbers"))),
+    "constraints": _looking(IntType(0, None)),
+    "demanded_form": _looking(FORMS),
+    "language": _looking(LANGUAGES),
+    "similar": _looking(ScoreType(), examples=ListType(TextType())),
+    "contrast": _looking(ScoreType(), hard=ListType(TextType()), easy=ListType(TextType())),
+    "reask": _reask,
+    "injection": _disclosing,
     "lower": _text_to(TextType()),
     "contains": _contains,
     "estimate_tokens": _text_to(IntType(0, None)),

@@ -52,7 +52,7 @@ def _returns(node: nodes.Extern, declarer: Declarer) -> Type:
         name = declarer.constants.module.qualified(node.name.text)
         return RecordType(name, tuple(FieldType(f.name.text, declarer.types.type_of(f.type)) for f in node.returns))
     type = declarer.types.type_of(node.returns)
-    if not _is_plain(type):
+    if not is_plain(type):
         declarer.report(
             types.MISMATCH.at(
                 node.returns.span,
@@ -64,14 +64,15 @@ def _returns(node: nodes.Extern, declarer: Declarer) -> Type:
     return type
 
 
-def _is_plain(type: Type) -> bool:
+def is_plain(type: Type) -> bool:
+    """Whether values of a type are data and nothing else."""
     match type:
         case TextType() | BoolType() | IntType() | FloatType() | ScoreType() | EnumType():
             return True
         case OptionalType(item) | ListType(item=item):
-            return _is_plain(item)
+            return is_plain(item)
         case RecordType(fields=fields):
-            return all(_is_plain(field.type) for field in fields)
+            return all(is_plain(field.type) for field in fields)
         case _:
             return False
 

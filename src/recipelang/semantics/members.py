@@ -67,6 +67,7 @@ _MEMBERS: dict[type, dict[str, Type]] = {
         "turns": _COUNT,
         "images": _COUNT,
         "tools": _COUNT,
+        "tool_results": _COUNT,
         "format": ContractType(DEFAULT_REPAIRS),
         "max_latency": OptionalType(DurationType()),
         "metadata": METADATA,

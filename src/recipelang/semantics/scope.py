@@ -19,6 +19,8 @@ KIND_OF: dict[type, str] = {
     nodes.Contract: "contract",
     nodes.Role: "role",
     nodes.Extern: "extern",
+    nodes.Signal: "signal",
+    nodes.Band: "band",
     nodes.Boundary: "boundary",
     nodes.Recipe: "recipe",
 }

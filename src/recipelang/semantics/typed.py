@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from recipelang.ir.expressions import Constant, Expression
-from recipelang.ir.types import IntType, NeverType, ScoreType, Type
+from recipelang.ir.types import BoolType, IntType, NeverType, ScoreType, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ def interval_of(type: Type) -> tuple[float, float]:
     match type:
         case IntType(low, high):
             return (-math.inf if low is None else low), (math.inf if high is None else high)
-        case ScoreType():
-            return 0.0, 1.0
+        case ScoreType() | BoolType():
+            return 0.0, 1.0  # as a weight, a condition counts 0 or 1
         case _:
             return -math.inf, math.inf
 

@@ -102,10 +102,28 @@ class Builder:
                 )
             case "extern":
                 return self.extern(tree, name, doc, span)
+            case "signal":
+                type, value = _trees(tree)
+                return nodes.Signal(name, self.type(type), self.expression(value), doc=doc, span=span)
+            case "band":
+                return self.band(tree, name, doc, span)
             case "boundary":
                 return nodes.Boundary(name, self.attributes(tree), doc=doc, span=span)
             case _:
                 return self.recipe(tree, name, doc, span)
+
+    def band(self, tree: Parse, name: nodes.Name, doc: str, span: Span) -> nodes.Band:
+        value, *cuts = _trees(tree)
+        lowest = self.name(_tokens(tree, "NAME")[1])
+        return nodes.Band(name, self.expression(value), lowest, tuple(map(self.cut, cuts)), doc=doc, span=span)
+
+    def cut(self, tree: Parse) -> nodes.Cut:
+        threshold = _tree(tree, "threshold")
+        number = replace(self.number(threshold), span=self.span(threshold))
+        if _tokens(threshold, "MINUS"):
+            number = replace(number, value=-number.value)
+        above = self.name(_token(tree, "NAME"))
+        return nodes.Cut(number, cast(Token, tree.children[0]).type == "LESS_EQUAL", above, span=self.span(tree))
 
     def extern(self, tree: Parse, name: nodes.Name, doc: str, span: Span) -> nodes.Extern:
         fields, block = _tree_or_none(tree, "fields"), _tree_or_none(tree, "block")

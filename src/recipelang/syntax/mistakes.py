@@ -11,7 +11,8 @@ from recipelang.diagnostics.suggesting import nearest
 from recipelang.source import Source, Span
 
 DECLARATIONS = (
-    "use", "backend", "model", "record", "contract", "role", "extern", "boundary", "recipe", "private", "test", "expose"
+    "use", "backend", "model", "record", "contract", "role", "extern", "signal", "band", "boundary", "recipe", "private",
+    "test", "expose",
 )  # fmt: skip
 STEPS = ("budget", "ask", "fanout", "cascade", "repeat", "perform", "choose", "call", "run", "let", "return")
 FOREIGN = {

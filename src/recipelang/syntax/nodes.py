@@ -362,6 +362,34 @@ class Extern(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
+class Signal(Declaration):
+    """`signal name: type = value`: what is read off a request, once a run and only where something asks."""
+
+    name: Name
+    type: Type
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(Node):
+    """`< 0.3 <= medium`: where one case of a band ends and the next begins."""
+
+    at: Number
+    belongs_below: bool  # whether the threshold itself still is in the case below: `<= 0.3 <`
+    above: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Band(Declaration):
+    """`band name = value { low < 0.3 <= high }`: a number as one of some cases."""
+
+    name: Name
+    value: Expression
+    lowest: Name
+    cuts: tuple[Cut, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Boundary(Declaration):
     """A promise about data: `when` a request is such, only models that satisfy `allow` see any of it."""
 
@@ -414,7 +442,7 @@ class Test(Declaration):
     expectations: tuple[Expectation, ...]
 
 
-Named = Backend | Model | Record | Contract | Role | Extern | Boundary | Recipe
+Named = Backend | Model | Record | Contract | Role | Extern | Signal | Band | Boundary | Recipe
 AnyDeclaration = Use | Named | Expose | Test
 
 

@@ -205,7 +205,7 @@ _BRACKET = re.compile(OPAQUE + r"|[(\[{}\])]")
 _LANDMARK = re.compile(OPAQUE + r"|[(\[{}\])]|(?P<word>^[a-z_]\w*)\b(?!\s*[=:])", re.MULTILINE)
 _DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _NAMED = re.compile(
-    r"^\s*(?:private\s+)?(?:backend|model|record|contract|role|extern|boundary|recipe)\s+([a-zA-Z_]\w*)", re.MULTILINE
+    r"^\s*(?:private\s+)?(?:backend|model|record|contract|role|extern|signal|band|boundary|recipe)\s+([a-zA-Z_]\w*)", re.MULTILINE
 )
 _SPELLING = {
     "NAME": "a name", "NUMBER": "a number", "INT": "a whole number", "TEXT": "a text", "$END": "the end of the file",
@@ -213,7 +213,7 @@ _SPELLING = {
     "COLON": "`:`", "DOTDOT": "`..`", "DOT": "`.`", "QUESTION": "`?`", "ARROW": "`->`", "FATARROW": "`=>`",
     "EQUALS": "`==`", "EQUAL": "`=`", "UNEQUAL": "`!=`", "LESS": "`<`", "LESS_EQUAL": "`<=`", "MORE": "`>`",
     "MORE_EQUAL": "`>=`", "PLUS": "`+`", "MINUS": "`-`", "STAR": "`*`", "SLASH": "`/`", "PERCENT": "`%`",
-    **{word.upper(): f"`{word}`" for word in ["language", "use", "as", "private", "backend", "model", "record", "contract", "role", "extern", "boundary", "recipe", "expose", "test", "reply", "on", "after", "expect", "budget", "ask", "fanout", "cascade", "repeat", "perform", "choose", "call", "run", "let", "return", "for", "in", "up", "to", "times", "when", "otherwise", "if", "else", "or", "and", "not", "true", "false", "none"]},
+    **{word.upper(): f"`{word}`" for word in ["language", "use", "as", "private", "backend", "model", "record", "contract", "role", "extern", "signal", "band", "boundary", "recipe", "expose", "test", "reply", "on", "after", "expect", "budget", "ask", "fanout", "cascade", "repeat", "perform", "choose", "call", "run", "let", "return", "for", "in", "up", "to", "times", "when", "otherwise", "if", "else", "or", "and", "not", "true", "false", "none"]},
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from recipelang.ir import expressions as ir
@@ -62,7 +62,7 @@ REQUEST = Fields(
         ("text", Words(Linear(0, 1))),
         ("conversation", Words(Linear(0, 1))),
         ("format", Contracts(REQUEST_REPAIRS)),
-        *((n, Number(0)) for n in ("tokens", "turns", "images", "tools")),
+        *((n, Number(0)) for n in ("tokens", "turns", "images", "tools", "tool_results")),
     )
 )
 METADATA = Words(Linear(0, 1))
@@ -78,6 +78,9 @@ class Facts:
     largest_answer: int  # completion tokens: a bound for an answer of which nothing else is known
     longest_name: int  # bytes of a model's name, id or zone, of a contract's or a role's name, quoted
     assumed: frozenset[str] = frozenset()  # boundaries that hold for the request
+    read: dict[tuple[str, frozenset[str]], Abstract] = field(
+        default_factory=dict, compare=False
+    )  # signals, looked at once
 
     @staticmethod
     def of(plan: Plan) -> Facts:
@@ -153,6 +156,8 @@ def evaluate(expression: ir.Expression, known: Environment, facts: Facts) -> Abs
             return Contracts(facts.plan.contracts[name].repair if name in facts.plan.contracts else 0)
         case ir.BoundaryReference(name):
             return Truth(True if name in facts.assumed else None)
+        case ir.SignalReference(name):
+            return _signal(expression, name, facts)
         case ir.ListExpression(items):
             return listed([evaluate(item, known, facts) for item in items])
         case ir.RecordExpression(fields):
@@ -176,6 +181,21 @@ def evaluate(expression: ir.Expression, known: Environment, facts: Facts) -> Abs
             return _apply(expression, known, facts)
         case _:
             return Other()
+
+
+def _signal(reference: ir.SignalReference, name: str, facts: Facts) -> Abstract:
+    """Any value of its type; of a condition what is known of it, above all where it is what a boundary asks."""
+    boundaries = (facts.plan.boundaries.get(each) for each in facts.assumed)
+    if any(boundary is not None and boundary.when == reference for boundary in boundaries):
+        return Truth(True)
+    signal = facts.plan.signals.get(name)
+    if signal is None or not isinstance(signal.type, BoolType):
+        return Other() if signal is None else of_type(signal.type, facts)
+    key = (name, facts.assumed)
+    if key not in facts.read:
+        facts.read[key] = Truth()  # while it is looked at
+        facts.read[key] = evaluate(signal.value, {}, facts)
+    return facts.read[key]
 
 
 def truth_of(condition: ir.Expression, known: Environment, facts: Facts) -> bool | None:
@@ -223,10 +243,19 @@ def _binary(expression: ir.BinaryExpression, known: Environment, facts: Facts) -
         case "+", Items(), Items():
             exact = None if left.exact is None or right.exact is None else left.exact + right.exact
             return Items(left.low + right.low, left.high + right.high, join(left.item, right.item), exact)
+        case "*", Number(low, high), Truth(value):
+            return _weighted(low, high, value)
+        case "*", Truth(value), Number(low, high):
+            return _weighted(low, high, value)
         case "+" | "-" | "*" | "/" | "%", Number(), Number():
             return _arithmetic(expression.operator, left, right)
         case _:
             return Other()
+
+
+def _weighted(low: float, high: float, holds: bool | None) -> Number:
+    """A number times a condition."""
+    return Number(low, high) if holds else Number(0, 0) if holds is False else Number(min(0, low), max(0, high))
 
 
 def _arithmetic(operator: str, left: Number, right: Number) -> Number:

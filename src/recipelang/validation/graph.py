@@ -13,11 +13,12 @@ from recipelang.ir.expressions import (
     ContractReference,
     Expression,
     ModelReference,
+    SignalReference,
     children,
     free_variables,
 )
 from recipelang.ir.functions import FUNCTIONS
-from recipelang.ir.reading import calls_of, expressions_of, names_read
+from recipelang.ir.reading import calls_of, expressions_of, names_in, names_read
 from recipelang.ir.template import Section, Slot, Template, Words
 from recipelang.ir.types import ListType
 
@@ -63,6 +64,8 @@ def validate(plan: ir.Plan) -> list[PlanFault]:
         for model in plan.models.values()
         if model.backend not in plan.backends
     ]
+    faults += [fault for signal in plan.signals.values() for fault in _signal_faults(signal, plan)]
+    faults += _reading_circles(plan)
     for boundary in plan.boundaries.values():
         faults += _unknown_references(boundary.when, boundary.name, plan)
         faults += _unknown_references(boundary.allow, boundary.name, plan)
@@ -104,7 +107,16 @@ def _by_a_flow(weights: Mapping[str, int], before: Mapping[str, set[str]]) -> tu
 
 def _misfiled(plan: ir.Plan) -> list[PlanFault]:
     """Declarations that stand under another name than their own."""
-    kinds = (plan.backends, plan.models, plan.contracts, plan.roles, plan.externs, plan.boundaries, plan.recipes)
+    kinds = (
+        plan.backends,
+        plan.models,
+        plan.contracts,
+        plan.roles,
+        plan.externs,
+        plan.signals,
+        plan.boundaries,
+        plan.recipes,
+    )
     filed = [item for kind in (*kinds, plan.entries) for item in kind.items()]
     return [PlanFault(name, f"its own name is `{declared.name}`") for name, declared in filed if name != declared.name]
 
@@ -231,10 +243,26 @@ def _unknown_references(expression: Expression, place: str, plan: ir.Plan) -> li
             return [PlanFault(place, f"there is no contract `{name}`")]
         case BoundaryReference(name) if name not in plan.boundaries:
             return [PlanFault(place, f"there is no boundary `{name}`")]
+        case SignalReference(name) if name not in plan.signals:
+            return [PlanFault(place, f"there is no signal `{name}`")]
         case ApplyExpression(function=name) if name not in FUNCTIONS:
             return [PlanFault(place, f"there is no function `{name}`")]
         case _:
             return [fault for child in children(expression) for fault in _unknown_references(child, place, plan)]
+
+
+def _signal_faults(signal: ir.Signal, plan: ir.Plan) -> list[PlanFault]:
+    unfed = sorted(free_variables(signal.value) - {"request"})
+    faults = [PlanFault(signal.name, f"nothing feeds `{name}` in a signal") for name in unfed]
+    return faults + _unknown_references(signal.value, signal.name, plan)
+
+
+def _reading_circles(plan: ir.Plan) -> list[PlanFault]:
+    """Signals and boundaries that are computed from each other."""
+    read = {name: set(names_in(signal.value)) for name, signal in plan.signals.items()}
+    read |= {name: set(names_in(boundary.when)) for name, boundary in plan.boundaries.items()}
+    circle = _circle({name: sorted(others & read.keys()) for name, others in read.items()})
+    return [PlanFault(circle.split(" → ")[0], f"signals read each other: {circle}")] if circle else []
 
 
 def _call_circles(plan: ir.Plan) -> list[PlanFault]:

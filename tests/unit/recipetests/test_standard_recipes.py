@@ -8,9 +8,9 @@ from recipelang.compilation import compile_text
 from recipelang.diagnostics.rendering import render
 from recipelang.recipetests import coverage_of, run_tests
 from recipelang.recipetests.reporting import covered, failure
-from recipelang.resources import standard_recipe, standard_recipe_names, standard_tests
+from recipelang.resources import standard_recipe, runnable_recipe_names, standard_tests
 
-RECIPES = [name for name in standard_recipe_names() if name != "local_models"]  # which declares models, and no recipe
+RECIPES = runnable_recipe_names()
 
 
 @pytest.mark.parametrize("name", RECIPES)

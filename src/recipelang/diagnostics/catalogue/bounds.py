@@ -40,6 +40,13 @@ RECURSION = Code(
     "recipe r(m: model) -> answer {\n  run a = r(m)\n  return a\n}\n",
     recipe(ASK, "return a"),
 )
+SIGNAL_CIRCLE = Code(
+    "E0507",
+    "signals that read each other",
+    "A signal or a boundary is computed from what it names; those in a circle would have no value.",
+    "signal a: bool = not b\nsignal b: bool = not a\n",
+    "signal a: bool = not b\nsignal b: bool = request.turns > 1\n",
+)
 UNBOUNDED = Code(
     "E0505",
     "no bound",

@@ -1,0 +1,29 @@
+"""The signals that a run has read: each once, where it is first asked for, and told with what caused its value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recipelang.runtime.values import Value
+
+Teller = Callable[[str, "Value", Callable[[], Sequence[str]]], None]
+"""What hears of a signal: its name, its value, and how to find the words that caused it."""
+
+
+class Readings:
+    """The values of signals for one request, as far as something asked for them."""
+
+    __slots__ = ("_tell", "values")
+
+    def __init__(self, tell: Teller) -> None:
+        self._tell = tell
+        self.values: dict[str, Value] = {}
+
+    def read(self, name: str, value: Callable[[], Value], words: Callable[[], Sequence[str]]) -> Value:
+        """The value of a signal, computed where that has not been done."""
+        if name not in self.values:
+            self.values[name] = found = value()
+            self._tell(name, found, words)
+        return self.values[name]
