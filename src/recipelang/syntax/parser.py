@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -14,6 +15,8 @@ from typing import cast
 
 import lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.grammar import Rule
+from lark.lexer import TerminalDef
 
 from recipelang.diagnostics import Diagnostic, Report
 from recipelang.diagnostics.catalogue import modules
@@ -205,7 +208,8 @@ _BRACKET = re.compile(OPAQUE + r"|[(\[{}\])]")
 _LANDMARK = re.compile(OPAQUE + r"|[(\[{}\])]|(?P<word>^[a-z_]\w*)\b(?!\s*[=:])", re.MULTILINE)
 _DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _NAMED = re.compile(
-    r"^\s*(?:private\s+)?(?:backend|model|record|contract|role|extern|signal|band|boundary|recipe)\s+([a-zA-Z_]\w*)", re.MULTILINE
+    r"^\s*(?:private\s+)?(?:backend|model|record|contract|role|extern|signal|band|boundary|recipe)\s+([a-zA-Z_]\w*)",
+    re.MULTILINE,
 )
 _SPELLING = {
     "NAME": "a name", "NUMBER": "a number", "INT": "a whole number", "TEXT": "a text", "$END": "the end of the file",
@@ -227,8 +231,7 @@ def _lark() -> lark.Lark:
 
 def _kept(file: Path) -> lark.Lark | None:
     try:
-        with file.open("rb") as tables:
-            return lark.Lark.load(tables)
+        return lark.Lark.load(json.loads(file.read_bytes(), object_hook=_numbered))
     except Exception:  # noqa: BLE001  a spoilt file may raise anything, and is made again
         return None
 
@@ -239,10 +242,21 @@ def _built(grammar: str, file: Path | None) -> lark.Lark:
     if file is not None:
         with suppress(OSError):
             new = file.with_suffix(f".{os.getpid()}")
-            with new.open("wb") as tables:
-                parser.save(tables)
+            new.write_text(_as_json(parser), encoding="utf-8")
             new.replace(file)
     return parser
+
+
+def _as_json(parser: lark.Lark) -> str:
+    """The tables as data: lark's own way is a pickle, and to read one is to run it."""
+    data, memo = parser.memo_serialize([TerminalDef, Rule])
+    return json.dumps({"data": data, "memo": memo}, separators=(",", ":"))
+
+
+def _numbered(table: dict[str, object]) -> dict[str, object] | dict[int, object]:
+    """A table whose keys are numbers, which JSON spells as texts."""
+    numbered = next(iter(table), "").isdecimal()
+    return {int(key): value for key, value in table.items()} if numbered else table
 
 
 def _cache_file(grammar: str) -> Path | None:
@@ -254,11 +268,11 @@ def _cache_file(grammar: str) -> Path | None:
         usable = os.access(folder, os.W_OK) and not _is_foreign(folder)
     except (OSError, RuntimeError):  # the latter where a user has no home
         return None
-    return folder / f"grammar-{key}.lark" if usable else None
+    return folder / f"grammar-{key}.json" if usable else None
 
 
 def _is_foreign(folder: Path) -> bool:
-    """Whether somebody else could have put the tables there, which are read as pickles."""
+    """Whether somebody else could have put the tables there: they say how a recipe is understood."""
     if not hasattr(os, "getuid"):
         return False
     status = folder.stat()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,15 +12,26 @@ from pathlib import Path
 
 import pytest
 
+import recipelang
 from recipelang.diagnostics import Diagnostic
 from recipelang.source import Source
 from recipelang.syntax import nodes
 from recipelang.syntax.parser import parse
 
+
+class Harm:
+    """What is run where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, ("harm",)
+
+
 SPOIL: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda tables: b"",
     "cut off": lambda tables: tables[: len(tables) // 2],
     "noise": lambda tables: b"\x80\x05noise" * 100,
+    "no tables": lambda tables: b'{"data": {}, "memo": {}}',
+    "a pickle": lambda tables: pickle.dumps(Harm(), protocol=0),
 }
 
 
@@ -113,6 +126,17 @@ def test_spoilt_tables_in_the_cache_are_made_again(how: str, tables: Path) -> No
     assert (done.returncode, done.stderr.strip()) == (0, "-: no problems")
     assert tables.read_bytes() != spoilt
     assert list(tables.parent.iterdir()) == [tables]
+    assert not Path("harm").exists()
+
+
+def test_nothing_in_the_package_is_unpickled() -> None:
+    package = Path(recipelang.__file__).parent
+    texts = [path.read_text(encoding="utf-8") for path in package.rglob("*.py")]
+    assert not [
+        text
+        for text in texts
+        if re.search(r"\b(pickle|marshal|shelve|dill|cloudpickle)\b\.|import (pickle|marshal|shelve)", text)
+    ]
 
 
 def test_processes_that_start_at_once_share_the_cache(tmp_path: Path) -> None:
