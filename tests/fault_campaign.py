@@ -287,6 +287,8 @@ class Ended:
         must("no lost answer", not getattr(step, "optional", False), f"`{path}` is optional, and failed")
         if fallback is None:
             return
+        if self._told("committed", path):  # a part of the answer has been spoken: nothing can take its place
+            return
         must("no lost answer", self._told("fallback_taken", path), f"the fallback of `{path}` was not looked at")
         if step.kind == "return":  # its fallback is held to the contract as well
             return

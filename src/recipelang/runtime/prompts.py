@@ -214,8 +214,8 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _fence(pieces: Sequence[_Piece], seed: int) -> str:
-    """A word that no quotation contains, so that none can close its own fence."""
-    quoted = [piece.text for piece in pieces if isinstance(piece, _Quotation)]
+    """A word that no quotation contains, in whatever case, so that none can close its own fence."""
+    quoted = [piece.text.lower() for piece in pieces if isinstance(piece, _Quotation)]
     draw = random.Random(seed)
     while True:
         word = f"quoted-{draw.getrandbits(32):08x}"
