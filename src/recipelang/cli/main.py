@@ -20,6 +20,7 @@ VERBS = {
     "serve": "serve recipes as models, behind OpenAI's and Anthropic's APIs",
     "test": "run the tests of recipes, with scripted models and in no time",
     "cassette": "show what a run recorded, and make a test of it",
+    "route": "show which way a request goes, and why, with no model called",
     "plan": "show the most that a recipe can use, step by step",
     "fmt": "put recipes into their one layout",
     "graph": "draw a recipe's graph",
@@ -58,6 +59,10 @@ EXAMPLES = {
     ),
     "test": ("recipelang test team.recipe", "recipelang test --coverage recipes/", "recipelang test std.fusion"),
     "cassette": ("recipelang cassette show run.cassette", "recipelang cassette to-test run.cassette team.recipe"),
+    "route": (
+        'recipelang route auto "Prove that 7 is prime."',
+        "recipelang route team.recipe --messages conversation.json --format json",
+    ),
     "plan": ("recipelang plan std.fusion", "recipelang plan team.recipe --format json"),
     "fmt": ("recipelang fmt team.recipe", "recipelang fmt --check *.recipe"),
     "graph": ("recipelang graph std.fusion", "recipelang graph team.recipe --format svg -o team.svg"),

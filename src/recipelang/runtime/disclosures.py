@@ -31,8 +31,15 @@ class Form:
 
 def gives_away(forms: tuple[Form, ...], text: str) -> bool:
     """Whether a text has any of the forms in it, however its characters are written."""
+    return next(given_away(forms, text), None) is not None
+
+
+def given_away(forms: tuple[Form, ...], text: str) -> Iterator[str]:
+    """What a text gives away in one of the forms."""
     plain = "".join(c for c in unicodedata.normalize("NFKC", encodable(text)) if c not in _INVISIBLE)
-    return any(form.holds(_found(match)) for form in forms for match in compiled_pattern(form.pattern).finditer(plain))
+    for form in forms:
+        found = (_found(match) for match in compiled_pattern(form.pattern).finditer(plain))
+        yield from (each for each in found if form.holds(each))
 
 
 def _found(match: Json) -> str:

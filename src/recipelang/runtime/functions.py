@@ -15,7 +15,7 @@ from recipelang.ir.sizing import HEADING_BYTES, PIECE_MARGIN, PIECE_SLACK
 from recipelang.runtime import looking
 from recipelang.runtime.confidence import confidence as confidence_of
 from recipelang.runtime.contracts import extract
-from recipelang.runtime.disclosures import PERSONAL, SECRET, gives_away, texts_of
+from recipelang.runtime.disclosures import PERSONAL, SECRET, given_away, gives_away, texts_of
 from recipelang.runtime.members import estimated_tokens
 from recipelang.runtime.operators import StepFailed, finite
 from recipelang.runtime.pieces import pieces
@@ -171,6 +171,14 @@ def secrets(what: Request | Answer | str) -> bool:
     return any(gives_away(SECRET, text) for text in texts_of(what))
 
 
+def pii_found(what: Request | Answer | str) -> Iterable[str]:
+    return (found for text in texts_of(what) for found in given_away(PERSONAL, text))
+
+
+def secrets_found(what: Request | Answer | str) -> Iterable[str]:
+    return (found for text in texts_of(what) for found in given_away(SECRET, text))
+
+
 # ------------------------------------------------------------------ answers
 
 
@@ -252,6 +260,8 @@ WORDS: dict[str, Callable[..., Iterable[str]]] = {
     "similar": looking.similar_found,
     "contrast": looking.contrast_found,
     "injection": looking.injection_found,
+    "pii": pii_found,
+    "secrets": secrets_found,
 }
 """For functions that look for something in a text, what finds the words that made them say so."""
 IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own signature

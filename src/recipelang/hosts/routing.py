@@ -1,0 +1,232 @@
+"""Which way a request goes, and why: signals, guards and arms looked at as a run would, with no model called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from recipelang.drawing.spelling import spelled
+from recipelang.hosts.exposing import part_of
+from recipelang.ir.expressions import (
+    BinaryExpression,
+    Constant,
+    Expression,
+    FailExpression,
+    SignalReference,
+    UnaryExpression,
+    free_variables,
+)
+from recipelang.ir.plan import Arm, Choose, Entry, Let, Plan, RecipeCall, RoleCall, Run
+from recipelang.ir.reading import names_in, names_read
+from recipelang.runtime.expressions import StepFailed, compile_expression
+from recipelang.runtime.readings import Readings
+from recipelang.runtime.values import Json, Request, Value, to_json
+
+LONGEST = 200
+"""Characters of a condition that are told."""
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in", "not in")
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRead:
+    """A signal with its value, the words that caused it, and the signals that it was computed from."""
+
+    name: str
+    value: Json
+    words: tuple[str, ...]
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A condition, or a part of one: as it is written, what it comes to, and what it is made of."""
+
+    text: str
+    value: Json
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def is_comparison(self) -> bool:
+        return any(not isinstance(part.value, bool) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSeen:
+    """An arm of a `choose`: whether it is taken and, where it was asked, what its condition comes to."""
+
+    number: int  # from 1
+    calls: str
+    taken: bool
+    condition: Part | None = None  # none: `otherwise`, or one that was not asked
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A `choose` on the way of a request."""
+
+    step: str
+    recipe: str
+    arms: tuple[ArmSeen, ...]
+
+    @property
+    def taken(self) -> ArmSeen | None:
+        return next((arm for arm in self.arms if arm.taken), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way of a request through an entry, as far as it does not hang on what models say."""
+
+    entry: str
+    recipe: str
+    signals: tuple[SignalRead, ...]
+    choices: tuple[Choice, ...]
+
+
+def route(plan: Plan, entry: Entry, request: Request) -> Route:
+    """Which arms a request takes, and why; raises nothing but `ValueError`, for a plan that can't run."""
+    own = part_of(plan, entry)
+    words: dict[str, Sequence[str]] = {}
+    readings = Readings(lambda name, value, find: words.__setitem__(name, tuple(find())))
+    request = replace(request, readings=readings)
+    walk = _Walk(own, request)
+    walk.enter(entry.recipe, entry, {"request": request}, "")
+    values = {name: walk.value(SignalReference(name), {"request": request}) for name in own.signals}
+    signals = tuple(
+        SignalRead(
+            name,
+            to_json(values[name]),
+            tuple(words.get(name, ())),
+            tuple(each for each in dict.fromkeys(names_in(signal.value)) if each in own.signals),
+        )
+        for name, signal in own.signals.items()
+    )
+    return Route(entry.name, entry.recipe, signals, tuple(walk.choices))
+
+
+@dataclass
+class _Walk:
+    plan: Plan
+    request: Request
+    choices: list[Choice] = field(default_factory=list)
+
+    def value(self, expression: Expression, known: dict[str, Value]) -> Value:
+        return compile_expression(expression, self.plan)(known)
+
+    def enter(self, name: str, call: Entry | RecipeCall, around: dict[str, Value], path: str) -> None:
+        """A recipe that is called: its arguments, then its steps that need no model."""
+        recipe = self.plan.recipes[name]
+        given = {argument.name: argument.value for argument in call.arguments}
+        known: dict[str, Value] = {"request": self.request}
+        for parameter in recipe.parameters:
+            value = given.get(parameter.name, parameter.default)
+            if value is not None and free_variables(value) <= around.keys():
+                self._keep(known, parameter.name, value, around)
+        waiting = [step for step in recipe.steps if isinstance(step, (Let, Choose, Run))]
+        while ready := [
+            step for step in waiting if names_read(step) <= known.keys() or isinstance(step, (Choose, Run))
+        ]:
+            lets = [step for step in ready if isinstance(step, Let)]
+            for step in lets or ready[:1]:
+                waiting.remove(step)
+                match step:
+                    case Let():
+                        self._keep(known, step.name, step.value, known)
+                    case Choose():
+                        self._choose(step, name, known, path)
+                    case Run(call=call_of_step):
+                        self._follow(call_of_step, known, f"{path}{step.name}.")
+
+    def _keep(self, known: dict[str, Value], name: str, value: Expression, around: dict[str, Value]) -> None:
+        try:
+            known[name] = self.value(value, around)
+        except StepFailed:
+            return
+
+    def _choose(self, step: Choose, recipe: str, known: dict[str, Value], path: str) -> None:
+        arms: list[ArmSeen] = []
+        decided = False
+        for number, arm in enumerate(step.arms, 1):
+            seen = self._arm(number, arm, known, decided)
+            decided |= seen.taken or seen.why_not == HANGS
+            arms.append(seen)
+        self.choices.append(Choice(f"{path}{step.name}", recipe, tuple(arms)))
+        taken = next((arm for arm, seen in zip(step.arms, arms, strict=True) if seen.taken), None)
+        if taken is not None:
+            self._follow(taken.call, known, f"{path}{step.name}.")
+
+    def _arm(self, number: int, arm: Arm, known: dict[str, Value], decided: bool) -> ArmSeen:
+        calls = self._call(arm.call, known)
+        if decided:
+            return ArmSeen(number, calls, False, why_not=BEFORE)
+        if arm.when is None:
+            return ArmSeen(number, calls, True)
+        if not free_variables(arm.when) <= known.keys():
+            return ArmSeen(number, calls, False, why_not=HANGS)
+        condition = self._part(arm.when, known)
+        return ArmSeen(number, calls, condition.value is True, condition)
+
+    def _follow(self, call: object, known: dict[str, Value], path: str) -> None:
+        if isinstance(call, RecipeCall):
+            self.enter(call.recipe, call, known, path)
+
+    def _call(self, call: RecipeCall | RoleCall | FailExpression, known: dict[str, Value]) -> str:
+        """A call with what it is given, where that is known already."""
+        match call:
+            case FailExpression(message):
+                return f"fail({spelled(message, LONGEST)})"
+            case RecipeCall(recipe=name):
+                return self._spelled(name, call, known)
+            case RoleCall(role=name, model=model):
+                return f"{self._spelled(name, call, known)} on {self._told(model, known)}"
+
+    def _spelled(self, name: str, call: RecipeCall | RoleCall, known: dict[str, Value]) -> str:
+        given = (f"{each.name} = {self._told(each.value, known)}" for each in call.arguments)
+        return f"{name}({', '.join(given)})"
+
+    def _told(self, value: Expression, known: dict[str, Value]) -> str:
+        if free_variables(value) <= known.keys() and not isinstance(value, Constant):
+            try:
+                return told(to_json(self.value(value, known)))
+            except StepFailed:
+                pass
+        return spelled(value)
+
+    def _part(self, expression: Expression, known: dict[str, Value]) -> Part:
+        try:
+            value = to_json(self.value(expression, known))
+        except StepFailed as failed:
+            value = f"no value: {failed}"
+        match expression:
+            case BinaryExpression("and" | "or", left, right):
+                inside: tuple[Expression, ...] = (left, right)
+            case BinaryExpression(operator, left, right) if operator in COMPARISONS:
+                inside = tuple(side for side in (left, right) if not isinstance(side, Constant))
+            case UnaryExpression("not", operand):
+                inside = (operand,)
+            case _:
+                inside = ()
+        return Part(spelled(expression, LONGEST), value, tuple(self._part(each, known) for each in inside))
+
+
+HANGS = "it hangs on what models say"
+BEFORE = "not asked: an arm before it is taken"
+
+
+def told(value: Json) -> str:
+    """A value as text: numbers short, lists in brackets."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.3g}"
+        case list():
+            return f"[{', '.join(map(told, value))}]"
+        case _:
+            return str(value)
+
+
+__all__ = ["ArmSeen", "Choice", "Part", "Route", "SignalRead", "route", "told"]
