@@ -1,0 +1,537 @@
+"""`recipelang eval`: what recipes bring and what they cost, on questions of one's own or on recorded answers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from recipelang.backends.opening import BackendProblem
+from recipelang.cli.compiling import show
+from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.lending import READY_MADE, lent
+from recipelang.cli.progress import error_console, say, short_names
+from recipelang.cli.run import fetch, plan_and_default
+from recipelang.cli.values import assigned
+from recipelang.evaluation.contests import equal_cost, report_of
+from recipelang.evaluation.grading import Grade, graded_by_tests, graded_plainly
+from recipelang.evaluation.items import GRADERS, DataProblem, Item, item_of, read_items
+from recipelang.evaluation.judging import Jury, judging_plan
+from recipelang.evaluation.outcomes import Outcome, ResultsFile
+from recipelang.evaluation.packs import Pack, PackProblem, Verdict, read_pack
+from recipelang.evaluation.page import page
+from recipelang.evaluation.replaying import ReplayBackend, as_asked, concluded, drawn, said
+from recipelang.evaluation.reporting import footnotes, markdown, tables
+from recipelang.evaluation.running import Contestant, Evaluation, Grading
+from recipelang.evaluation.spending import Spending
+from recipelang.evaluation.summing import Report, as_json
+from recipelang.evaluation.worlds import STRATEGIES, models_text, recipe_names, with_models
+from recipelang.hosts.binding import ArgumentProblem, find
+from recipelang.hosts.engine import Engine
+from recipelang.hosts.functions import FunctionProblem
+from recipelang.hosts.local import local_models_in, models_of
+from recipelang.hosts.requests import RequestProblem
+from recipelang.ir.plan import Plan
+from recipelang.localmodels.server import local_models
+from recipelang.localmodels.store import ModelStore
+from recipelang.runtime.ports import NotRecorded
+from recipelang.source import LoadProblem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+MODES = ("panel", "models", "check")
+REPORTS = {".md": "markdown", ".json": "json", ".html": "html"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "recipes",
+        nargs="*",
+        metavar="RECIPE",
+        help=f"recipes to compare, files or standard ones; or {', '.join(MODES)}",
+    )
+    add("--data", metavar="FILE", help="questions, a JSON object a line: prompt or messages, reference, grader")
+    add("--pack", metavar="DIR", help="recorded answers, which also grade")
+    add("--grader", choices=GRADERS, help="for questions that name none")
+    add("--with", action="append", default=[], dest="uses", metavar="FILE", help="a file to use as well: your models")
+    add(
+        "--recipe",
+        action="append",
+        default=[],
+        dest="names",
+        metavar="NAME",
+        help="only these exposed names or recipes",
+    )
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of recipes that are not exposed")
+    add("--single", metavar="MODELS", help="these models, asked once each, as well; `all` for all of them")
+    add("--equal-cost", metavar="MODEL", help="and this one, asked so often that it costs what the dearest recipe does")
+    add("--baseline", metavar="NAME", help="whom all are compared with; by default the best single model, or the first")
+    add("--slice", metavar="FIELD", help="split the report by a field of the data")
+    add("--judge", metavar="MODELS", help="models that grade where the grader is `judge`")
+    add("--judge-own", action="store_true", help="let a judge judge its own answers")
+    add("--allow", action="append", default=[], choices=sorted(READY_MADE), help="run programs, for the grader `code`")
+    add(
+        "--functions",
+        action="append",
+        default=[],
+        metavar="MODULE[:NAME]",
+        help="Python functions that recipes may call",
+    )
+    add("--budget", metavar="$AMOUNT", help="the most that all runs together may cost")
+    add("--concurrency", type=int, default=8, help="runs at a time (default 8)")
+    add("--limit", type=int, metavar="N", help="only N questions, drawn by the seed")
+    add("--seed", type=int, default=0, help="of the runs, and of which questions a limit leaves (default 0)")
+    add("--results", metavar="FILE", help="keep each run here; a later evaluation goes on where this one ended")
+    add("--report", action="append", default=[], metavar="FILE", help="write the report: .md, .json or .html")
+    add("--format", choices=("text", "markdown", "json"), default="text", help="on standard output")
+    add(
+        "--samples",
+        choices=("asked", "drawn"),
+        default="asked",
+        help="of a pack: the k-th for the k-th like call, or one",
+    )
+    add("--says", choices=("final", "words"), default="final", help="of a pack: models say their final answers, or all")
+    add("--models", metavar="MODELS", help="panel: its members")
+    add("--check", metavar="FILE", help="check: the baseline that a pack is held to")
+    cassette = parser.add_mutually_exclusive_group()
+    cassette.add_argument("--record", metavar="FILE", help="take down all traffic with models in a cassette")
+    cassette.add_argument("--replay", metavar="FILE", help="answer every call from a cassette")
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    mode = arguments.recipes[0] if arguments.recipes and arguments.recipes[0] in MODES else None
+    try:
+        match "check" if arguments.check else mode:
+            case "models":
+                print(models_text(_pack(arguments)), end="")
+                return Exit.FINE
+            case "panel":
+                return _panel(arguments)
+            case "check":
+                return _check(arguments)
+            case _:
+                return _evaluate(arguments)
+    except (DataProblem, PackProblem, LoadProblem) as problem:
+        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+    except (ArgumentProblem, FunctionProblem, RequestProblem) as problem:
+        raise Stop(Exit.USAGE, str(problem)) from problem
+    except BackendProblem as problem:
+        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
+
+
+def _pack(arguments: argparse.Namespace) -> Pack:
+    if arguments.pack is None:
+        raise Stop(Exit.USAGE, "`--pack DIR` says where the recorded answers are")
+    return read_pack(arguments.pack)
+
+
+# ---------------------------------------------------------------- evaluating
+
+
+def _evaluate(arguments: argparse.Namespace) -> Exit:
+    if (arguments.data is None) == (arguments.pack is None):
+        raise Stop(Exit.USAGE, "what is asked? `--data FILE` has questions, `--pack DIR` recorded answers")
+    if not arguments.recipes and not arguments.single:
+        raise Stop(Exit.USAGE, "what is measured? Name recipes, or `--single` models")
+    kinds = [_kind(path) for path in arguments.report]
+    pack = None if arguments.pack is None else _pack(arguments)
+    items = (
+        read_items(arguments.data, arguments.grader) if pack is None else list(map(item_of, pack.questions.values()))
+    )
+    console = error_console()
+    contest = _Contest(arguments, pack, items, console)
+    report = contest.until_it_ends()
+    for path, kind in zip(arguments.report, kinds, strict=True):
+        Path(path).write_text(_WRITERS[kind](report), encoding="utf-8")
+    _shown(report, arguments.format)
+    return Exit.NO_ANSWER if contest.stopped else Exit.FINE
+
+
+class _Contest:
+    """One evaluation, from open backends to closed ones."""
+
+    def __init__(
+        self, arguments: argparse.Namespace, pack: Pack | None, items: Sequence[Item], console: Console
+    ) -> None:
+        self._given = arguments
+        self._pack = pack
+        self._items = items
+        self._console = console
+        self._spending = Spending(_dollars(arguments.budget))
+        self._store = ModelStore()
+        self.stopped = ""
+        self._backend = None if pack is None else _backend(pack, arguments)
+        self._plans = [self._plan(path) for path in arguments.recipes]
+        self._world = self._plans[0][1] if self._plans else self._plan("std.direct")[1]
+        self._called = short_names(self._world)
+
+    def until_it_ends(self) -> Report:
+        """On an event loop of its own; recorded answers on one where waiting takes no time."""
+        try:
+            if self._pack is None and self._given.replay is None:
+                return anyio.run(self._run)
+            from recipelang.recipetests.virtual_time import VirtualTimeLoop  # deferred: only a replay needs it
+
+            return anyio.run(self._run, backend_options={"loop_factory": VirtualTimeLoop})
+        except BaseExceptionGroup as group:
+            first = _first(group)
+            if isinstance(first, NotRecorded):
+                raise Stop(Exit.NO_ANSWER, str(first)) from group
+            raise first from group
+
+    def _plan(self, path: str) -> tuple[str, Plan]:
+        """A recipe's plan with the models at hand."""
+        if self._pack is None:
+            return path, plan_and_default(path, self._given.uses)[0]
+        place = path if Path(path).is_file() or path.startswith("std.") else f"std.{path}"
+        alone = plan_and_default(place, self._given.uses)[0] if Path(path).is_file() or self._given.uses else None
+        known = None if alone is None else {model.id for model in alone.models.values()}
+        if alone is not None and known and known <= set(self._pack.models):
+            return path, alone
+        compilation = with_models(self._pack, place, *self._given.uses)
+        show(compilation.diagnostics)
+        if compilation.library is None:
+            raise Stop(Exit.PROBLEMS, f"{path} does not go with the models of the pack")
+        return path, compilation.library
+
+    async def _run(self) -> Report:
+        results = ResultsFile(self._given.results)
+        async with AsyncExitStack() as stack:
+            stack.callback(results.close)
+            contestants = [
+                contestant for path, plan in self._plans for contestant in await self._contestants(stack, path, plan)
+            ]
+            contestants += await self._singles(stack)
+            items, notes = self._asked(contestants)
+            grade = await self._grading(stack)
+            evaluation = Evaluation(contestants, items, grade, results, self._spending, self._backend, self._given.seed)
+            await self._watched(evaluation)
+            if self._given.equal_cost and not evaluation.stopped:
+                notes += await self._equal_cost(stack, evaluation)
+            self.stopped = evaluation.stopped
+            return report_of(
+                evaluation,
+                Path(self._given.data or self._given.pack).name,
+                self._given.baseline,
+                self._given.slice,
+                notes,
+            )
+
+    def _asked(self, contestants: Sequence[Contestant]) -> tuple[list[Item], list[str]]:
+        """The questions; of a pack those to which all models that may be called have a graded answer, and how many lack it."""
+        if self._pack is None or self._backend is None:
+            return _some(self._items, self._given.limit, self._given.seed), []
+        backend, verdicts = self._backend, self._pack.verdicts
+        needed = {
+            one.engine.plan.models[name].id for one in contestants for name in models_of(one.engine.plan, one.entry)
+        }
+
+        def is_whole(item: Item) -> bool:
+            rows = [backend.recorded(item.id, model) for model in needed]
+            return all(row is not None and verdicts[row.place] is not Verdict.UNGRADED for row in rows)
+
+        whole = [item for item in self._items if is_whole(item)]
+        if not whole:
+            raise Stop(Exit.USAGE, "there is no question that all of these models have a graded answer to")
+        lacking = len(self._items) - len(whole)
+        note = f"{lacking} questions are left out: not all of these {len(needed)} models have a graded answer to them."
+        return _some(whole, self._given.limit, self._given.seed), [note] if lacking else []
+
+    async def _watched(self, evaluation: Evaluation) -> None:
+        """Run it, with a bar in a terminal."""
+        from rich.progress import (  # deferred: start-up cost
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bar:
+            whole = len(evaluation.contestants) * len(evaluation.items)
+            done = sum(len(evaluation.outcomes(contestant)) for contestant in evaluation.contestants)
+            task = bar.add_task("", total=whole, completed=done)
+            if done:
+                say(self._console, f"{done} of {whole} runs are in {self._given.results} already")
+
+            def told(_outcome: Outcome) -> None:
+                bar.update(task, advance=1, description=f"${evaluation.spending.spent:.4f}")
+
+            evaluation.told = told
+            await evaluation.run(max(1, self._given.concurrency))
+        if evaluation.stopped:
+            say(self._console, f"stopped: {evaluation.stopped}", "yellow")
+
+    async def _engine(self, stack: AsyncExitStack, plan: Plan, functions: Mapping[str, Any] | None = None) -> Engine:
+        given = self._given
+        if self._backend is not None:
+            engine = Engine(plan, backends=dict.fromkeys(plan.backends, self._backend), functions=functions)
+        elif given.replay is not None:
+            engine = Engine(plan, replay=given.replay)
+        else:
+            models = await stack.enter_async_context(local_models(self._store, lambda _: None))
+            engine = Engine(plan, endpoints=models, functions=functions, environment=os.environ, record=given.record)
+        return await stack.enter_async_context(engine)
+
+    async def _contestants(self, stack: AsyncExitStack, path: str, plan: Plan) -> list[Contestant]:
+        names = [name for name in self._given.names if name in plan.entries or name in plan.recipes]
+        names = names or list(plan.entries) or [_only(plan, path)]
+        functions = lent(plan, self._given.functions, self._given.allow) if self._given.replay is None else {}
+        engine = await self._engine(stack, plan, functions)
+        found = []
+        for name in names:
+            settings = {} if name in plan.entries else assigned(self._given.set, find(plan.recipes, name, "recipe"))
+            known = {p.name for p in plan.recipes[name].parameters} if name in plan.recipes else set()
+            chosen = {key: value for key, value in settings.items() if key in known}
+            found.append(self._contestant(engine, name, chosen))
+        return found
+
+    def _contestant(
+        self, engine: Engine, recipe: str, arguments: Mapping[str, Any], name: str = "", *, single: bool = False
+    ) -> Contestant:
+        entry = engine.entry(recipe, arguments)
+        if self._backend is None and self._given.replay is None:
+            fetch(local_models_in(engine.plan, models_of(engine.plan, entry)), self._store, self._console)
+        return Contestant(name or recipe, engine, entry, _digest(engine.plan), single)
+
+    async def _singles(self, stack: AsyncExitStack) -> list[Contestant]:
+        if not self._given.single:
+            return []
+        wanted = self._given.single.split(",") if self._given.single != "all" else list(self._world.models)
+        wanted = [find(self._world.models, name.strip(), "model").name for name in wanted]
+        engine = await self._engine(stack, self._strategies())
+        return [self._single(engine, model) for model in wanted]
+
+    def _single(self, engine: Engine, model: str) -> Contestant:
+        name = f"single {self._called[model]}"
+        return self._contestant(engine, "single", {"model_of_choice": model}, name, single=True)
+
+    def _strategies(self) -> Plan:
+        """The recipes that everything is measured by, with the models at hand."""
+        from dataclasses import replace  # deferred: as the next
+
+        from recipelang.compilation import compile_file  # deferred: start-up cost
+
+        plan = compile_file(str(STRATEGIES)).library
+        assert plan is not None  # it comes with the package
+        wanted = {name: recipe for name, recipe in plan.recipes.items() if name in ("single", "first_samples")}
+        roles = dict(plan.roles)
+        if self._pack is None:
+            roles = {name: replace(role, max_tokens=LIVE_TOKENS) for name, role in roles.items()}
+        return replace(
+            plan, models=self._world.models, backends=self._world.backends, recipes=wanted, roles=roles, externs={}
+        )
+
+    async def _equal_cost(self, stack: AsyncExitStack, evaluation: Evaluation) -> list[str]:
+        """One model as often as the dearest recipe pays for."""
+        model = find(self._world.models, self._given.equal_cost, "model").name
+        engine = await self._engine(stack, self._strategies())
+        single = self._single(engine, model)
+        own = [one for one in evaluation.contestants if one.name == single.name]
+        if not own:
+            evaluation.contestants = [*evaluation.contestants, single]
+            await self._watched(evaluation)
+        times, note = equal_cost(evaluation, own[0] if own else single)
+        if times < 2:
+            return [note]
+        arguments = {"thinker": model, "samples": times}
+        extra = self._contestant(engine, "first_samples", arguments, f"{self._called[model]} {times} times")
+        before = evaluation.contestants
+        evaluation.contestants = [*before, extra]
+        try:
+            await self._watched(evaluation)
+        except BaseExceptionGroup as group:
+            missing = _first(group)
+            if not isinstance(missing, NotRecorded):
+                raise
+            evaluation.contestants = before
+            return [f"{self._called[model]} {times} times, at equal cost, can't be told: {missing}"]
+        return [note]
+
+    async def _grading(self, stack: AsyncExitStack) -> Grading:
+        """How answers are graded."""
+        if self._backend is not None:
+            return _Recorded(self._backend)
+        kinds = {item.grader for item in self._items}
+        tests = None
+        if "code" in kinds:
+            if "run_tests" not in self._given.allow:
+                raise Stop(Exit.USAGE, "the grader `code` runs what models wrote: `--allow run_tests` allows it")
+            tests = READY_MADE["run_tests"]()
+        jury = None
+        if "judge" in kinds:
+            if not self._given.judge:
+                raise Stop(Exit.USAGE, "the grader `judge` needs judges: `--judge MODEL,MODEL`")
+            engine = await self._engine(stack, judging_plan(self._world))
+            names = [find(self._world.models, name.strip(), "model").name for name in self._given.judge.split(",")]
+            jury = Jury(engine, names, self._spending, judge_own=self._given.judge_own)
+        return partial(_graded, tests, jury)
+
+
+def _some(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
+    """So many of the items, drawn by the seed, in their order: the first ones may all be of a kind."""
+    order = sorted(items, key=lambda item: sha256(f"{seed}|{item.id}".encode()).digest())
+    chosen = {item.id for item in order[:limit]}
+    return [item for item in items if item.id in chosen]
+
+
+LIVE_TOKENS = 1000
+"""Completion tokens of a single model that recipes are compared with, as `std.direct` has them."""
+
+
+async def _graded(tests: Any, jury: Jury | None, item: Item, text: str, model: str | None) -> Grade:  # Any: run_tests
+    if item.grader == "code":
+        return await graded_by_tests(item, text, tests)
+    if item.grader == "judge" and jury is not None:
+        return await jury.grade(item, text, model)
+    return graded_plainly(item, text)
+
+
+class _Recorded:
+    """By what was recorded of the very answer."""
+
+    def __init__(self, backend: ReplayBackend) -> None:
+        self._backend = backend
+
+    async def __call__(self, item: Item, text: str, model: str | None) -> Grade:
+        if model is None:
+            return Grade(Verdict.UNGRADED, "the recipe gives no answer of a model")
+        return Grade(self._backend.verdict(model, text))
+
+
+def _backend(pack: Pack, arguments: argparse.Namespace) -> ReplayBackend:
+    sample = drawn if arguments.samples == "drawn" else as_asked
+    return ReplayBackend(pack, sample=sample, says=said if arguments.says == "words" else concluded)
+
+
+def _only(plan: Plan, path: str) -> str:
+    bare = Path(path).name.removesuffix(".recipe").removeprefix("std.")
+    own = [name for name in plan.recipes if "." not in name]
+    if bare in plan.recipes or len(own) == 1:
+        return bare if bare in plan.recipes else own[0]
+    raise Stop(Exit.USAGE, f"{path} exposes nothing; `--recipe` takes one or more of {', '.join(plan.recipes)}")
+
+
+def _digest(plan: Plan) -> str:
+    from recipelang.ir.document import dump  # deferred: start-up cost
+
+    return sha256(dump(plan).encode()).hexdigest()
+
+
+def _dollars(given: str | None) -> float | None:
+    if given is None:
+        return None
+    try:
+        amount = float(given.removeprefix("$"))
+    except ValueError:
+        amount = -1
+    if not 0 <= amount < float("inf"):
+        raise Stop(Exit.USAGE, f"`--budget {given}`: it takes an amount of dollars, as in 5 or $0.50")
+    return amount
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    """The one that a group of tasks ended by."""
+    inside = group.exceptions[0]
+    return _first(inside) if isinstance(inside, BaseExceptionGroup) else inside
+
+
+# -------------------------------------------------------------- the report
+
+
+def _kind(path: str) -> str:
+    kind = REPORTS.get(Path(path).suffix)
+    if kind is None:
+        raise Stop(Exit.USAGE, f"`--report {path}`: it ends with {', '.join(REPORTS)}")
+    return kind
+
+
+def _json(report: Report) -> str:
+    return json.dumps(as_json(report), ensure_ascii=False, indent=2) + "\n"
+
+
+_WRITERS: Mapping[str, Callable[[Report], str]] = {"markdown": markdown, "json": _json, "html": page}
+
+
+def _shown(report: Report, format: str) -> None:
+    if format != "text":
+        print(_WRITERS[format](report), end="")
+        return
+    for table in tables(report):
+        _print_table(table.title, table.head, table.rows)
+    for note in footnotes(report):
+        print(note)
+
+
+def _print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    print(title)
+    for row in (head, *rows):
+        print("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    print()
+
+
+# ------------------------------------------------------- panels and baselines
+
+
+def _panel(arguments: argparse.Namespace) -> Exit:
+    from recipelang.evaluation.panels import (  # deferred: one mode of three
+        economics,
+        members_of,
+        panel_json,
+        panel_tables,
+    )
+
+    pack = _pack(arguments)
+    if not arguments.models:
+        raise Stop(Exit.USAGE, "whose vote? `--models` names the members of the panel")
+    names = {name: model for model, name in recipe_names(pack.models).items()}
+    wanted = [names.get(name.strip(), name.strip()) for name in arguments.models.split(",")]
+    unknown = [model for model in wanted if model not in pack.samples]
+    if unknown:
+        raise Stop(Exit.USAGE, f"the pack has no model `{unknown[0]}`; it has {', '.join(names)}")
+    found = economics(members_of(pack, wanted, drawn if arguments.samples == "drawn" else as_asked))
+    if arguments.format == "json":
+        print(json.dumps(panel_json(found), ensure_ascii=False, indent=2))
+        return Exit.FINE
+    for table in panel_tables(found):
+        _print_table(table.title, table.head, table.rows)
+    print(found.suggestion)
+    return Exit.FINE
+
+
+def _check(arguments: argparse.Namespace) -> Exit:
+    from recipelang.evaluation.baselines import checked  # deferred: one mode of three
+
+    pack = _pack(arguments)
+    if arguments.check is None:
+        raise Stop(Exit.USAGE, "held to what? `--check FILE` names a baseline")
+    told = json.loads(Path(arguments.check).read_text(encoding="utf-8"))
+    wrong = total = 0
+
+    def tell(name: str, problem: str | None) -> None:
+        nonlocal wrong, total
+        total += 1
+        wrong += problem is not None
+        if problem is not None:
+            print(f"✗ {name}: {problem}")
+        elif sys.stderr.isatty():
+            print(f"\r{total} reproduced", end="", file=sys.stderr)
+
+    anyio.run(checked, pack, told, tell)
+    if not total:
+        raise Stop(Exit.USAGE, f"{arguments.check} has nothing about the pack `{pack.name}`")
+    print(f"{pack.name}: {total - wrong} of {total} baselines reproduced, to the integer and to nine decimals")
+    return Exit.PROBLEMS if wrong else Exit.FINE

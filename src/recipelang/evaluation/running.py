@@ -1,0 +1,138 @@
+"""Runs contestants on items: many at a time, item by item, so that whenever it ends all have been asked nearly the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import anyio
+
+from recipelang.evaluation.grading import Grade
+from recipelang.evaluation.items import Item
+from recipelang.evaluation.outcomes import Outcome, ResultsFile
+from recipelang.evaluation.packs import Verdict
+from recipelang.evaluation.replaying import ReplayBackend
+from recipelang.evaluation.spending import OverBudget, Spending
+from recipelang.hosts.engine import Engine
+from recipelang.hosts.requests import request_of
+from recipelang.ir.plan import Entry
+from recipelang.runtime.failures import RunFailure
+from recipelang.runtime.interpreter import RunResult
+from recipelang.runtime.ledger import Spend
+from recipelang.runtime.values import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A recipe with its arguments, or a single model: whatever answers by itself."""
+
+    name: str
+    engine: Engine
+    entry: Entry
+    digest: str  # of its plan
+    single: bool = False  # whether it is one model, asked once
+
+
+Grading = Callable[[Item, str, str | None], Awaitable[Grade]]
+"""Finds out whether a text answers an item; told with the id of the model whose words it is."""
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """A whole evaluation; `stopped` says why it ended before all was asked."""
+
+    contestants: Sequence[Contestant]
+    items: Sequence[Item]
+    grade: Grading
+    results: ResultsFile
+    spending: Spending
+    pack: ReplayBackend | None = None
+    seed: int = 0
+    stopped: str = ""
+    told: Callable[[Outcome], None] = lambda _: None
+
+    async def run(self, concurrency: int = 8) -> None:
+        """Run what is not in the results yet."""
+        waiting = ((item, contestant) for item in self.items for contestant in self.contestants)
+
+        async def work() -> None:
+            for item, contestant in waiting:
+                if self.stopped:
+                    return
+                key = self.key(contestant, item)
+                if key not in self.results.known:
+                    await self._one(contestant, item, key)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(concurrency):
+                group.start_soon(work)
+
+    def outcomes(self, contestant: Contestant) -> list[Outcome]:
+        """What is known of a contestant, in the order of the items."""
+        keys = (self.key(contestant, item) for item in self.items)
+        return [self.results.known[key] for key in keys if key in self.results.known]
+
+    def key(self, contestant: Contestant, item: Item) -> str:
+        told = [contestant.digest, repr(contestant.entry.arguments), contestant.entry.name, self.seed, item.id]
+        asked = [item.messages, item.grader, item.reference, item.tests, item.schema, item.tolerance]
+        return sha256(json.dumps([told, asked], default=repr).encode()).hexdigest()[:20]
+
+    async def _one(self, contestant: Contestant, item: Item, key: str) -> None:
+        if self.pack is None:
+            outcome = await self._outcome(contestant, item, key)
+        else:
+            with self.pack.answering(item.id):
+                outcome = await self._outcome(contestant, item, key)
+        if outcome is not None:
+            self.results.add(outcome)
+            self.told(outcome)
+
+    async def _outcome(self, contestant: Contestant, item: Item, key: str) -> Outcome | None:
+        request = request_of(list(item.messages))
+        try:
+            async with self.spending.held(contestant.entry, request) as settle:
+                try:
+                    result = await contestant.engine.answer(contestant.entry, request, seed=self.seed)
+                except RunFailure as failure:
+                    settle(None if failure.spend is None else failure.spend.cost)
+                    return _outcome(contestant, item, key, Grade(Verdict.WRONG), failure.spend, failure=str(failure))
+                settle(result.spend.cost)
+        except OverBudget as problem:
+            self.stopped = self.stopped or str(problem)
+            return None
+        return await self._graded(contestant, item, key, result)
+
+    async def _graded(self, contestant: Contestant, item: Item, key: str, result: RunResult) -> Outcome:
+        answer = result.answer if isinstance(result.answer, Answer) else None
+        grade = await self.grade(item, result.text, None if answer is None else answer.model.id)
+        return _outcome(contestant, item, key, grade, result.spend, result)
+
+
+def _outcome(
+    contestant: Contestant,
+    item: Item,
+    key: str,
+    grade: Grade,
+    spend: Spend | None,
+    result: RunResult | None = None,
+    failure: str = "",
+) -> Outcome:
+    answer = None if result is None else result.answer
+    return Outcome(
+        contestant.name,
+        item.id,
+        key,
+        grade.verdict,
+        None if result is None else result.text,
+        answer.model.id if isinstance(answer, Answer) else None,
+        None if spend is None else spend.cost,
+        0 if spend is None else spend.calls,
+        0 if spend is None else spend.prompt_tokens,
+        0 if spend is None else spend.completion_tokens,
+        0.0 if spend is None else spend.seconds,
+        failure,
+        grade.why,
+        dict(grade.judges),
+    )

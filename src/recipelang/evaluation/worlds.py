@@ -1,0 +1,46 @@
+"""Recipes over the models of a pack: what they are called in a recipe, and the recipes that come with this room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+from recipelang.compilation import Compilation
+from recipelang.evaluation.packs import Pack
+from recipelang.source import FileLoader, Source
+
+STRATEGIES = Path(__file__).with_name("strategies.recipe")
+BACKEND = "recorded"
+
+
+def recipe_names(models: Sequence[str]) -> dict[str, str]:
+    """What each model of a pack is called in a recipe, where names are in snake case.
+
+    >>> recipe_names(["gpt-4o", "GPT 4o", "3-large"])
+    {'gpt-4o': 'gpt_4o', 'GPT 4o': 'gpt_4o_2', '3-large': 'm_3_large'}
+    """
+    found: dict[str, str] = {}
+    for model in models:
+        bare = re.sub(r"[^a-z0-9]+", "_", model.lower()).strip("_")
+        bare = bare if bare[:1].isalpha() else f"m_{bare}"
+        name, number = bare, 2
+        while name in found.values():
+            name, number = f"{bare}_{number}", number + 1
+        found[model] = name
+    return found
+
+
+def models_text(pack: Pack) -> str:
+    """The declarations of a pack's models, as a recipe may use them."""
+    lines = [f'backend {BACKEND} {{ kind = openai, url = "http://127.0.0.1:1/v1" }}', ""]
+    for model, name in recipe_names(pack.models).items():
+        quoted = model.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(f'model {name} {{ backend = {BACKEND}, id = "{quoted}" }}')
+    return "\n".join(lines) + "\n"
+
+
+def with_models(pack: Pack, *paths: str) -> Compilation:
+    """Recipes together with the models of a pack."""
+    uses = [f"use {path}" if path.startswith("std.") else f'use "{PurePath(path).as_posix()}"' for path in paths]
+    return Compilation(Source("<recipes>", "\n".join([*uses, models_text(pack)])), FileLoader())
