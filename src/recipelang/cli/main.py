@@ -17,6 +17,7 @@ VERBS = {
     "check": "check a recipe and say what is wrong with it",
     "run": "run a recipe and print the answer",
     "resume": "go on with a run whose process died",
+    "simulate": "run a recipe thousands of times on model profiles, in virtual time",
     "serve": "serve recipes as models, behind OpenAI's and Anthropic's APIs",
     "test": "run the tests of recipes, with scripted models and in no time",
     "cassette": "show what a run recorded, and make a test of it",
@@ -51,6 +52,11 @@ EXAMPLES = {
     "resume": (
         'recipelang run team.recipe --journal runs.db --run-id blue "Why is the sky blue?"',
         "recipelang resume runs.db blue",
+    ),
+    "simulate": (
+        "recipelang simulate team.recipe --profiles models.toml",
+        "recipelang simulate team.recipe --recipe confidence --profiles models.toml --sweep threshold=0.5..0.9:0.1",
+        "recipelang simulate team.recipe --fit run.cassette --runs 5000",
     ),
     "serve": (
         "recipelang serve",

@@ -1,0 +1,1 @@
+"""Simulation: the interpreter in virtual time against profiles of models, thousands of times."""

@@ -1,0 +1,103 @@
+"""What many outcomes come to: means, quantiles and shares, each with its interval of 95%."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from recipelang.runtime.values import Json
+from recipelang.simulation.running import Outcome
+
+SURE = 1.959964
+"""Standard errors on either side, for 95%."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """An estimate, and where the true value lies with a probability of 95%."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """How something is spread over the runs."""
+
+    mean: Figure
+    p50: Figure
+    p95: Figure
+    p99: Figure
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a number of runs came to. `cost` in dollars: none where a model has no price; `correct`: where that is known."""
+
+    runs: int
+    latency: Quantity  # seconds
+    calls: Quantity
+    tokens: Quantity
+    cost: Quantity | None
+    answered_by: dict[str, Figure]
+    correct: Figure | None
+    fallbacks: dict[str, Figure]  # by step
+    failures: dict[str, Figure]  # by kind: runs without an answer
+
+    def as_json(self) -> dict[str, Json]:
+        return asdict(self)
+
+
+def figures_of(outcomes: Sequence[Outcome]) -> Figures:
+    runs = len(outcomes)
+    costs = [outcome.spend.cost for outcome in outcomes if outcome.spend.cost is not None]
+    known = [outcome.correct for outcome in outcomes if outcome.correct is not None]
+    return Figures(
+        runs,
+        quantity(outcome.spend.seconds for outcome in outcomes),
+        quantity(outcome.spend.calls for outcome in outcomes),
+        quantity(outcome.spend.tokens for outcome in outcomes),
+        quantity(costs) if len(costs) == runs else None,
+        _shares((outcome.answered_by for outcome in outcomes), runs),
+        share(sum(known), runs) if len(known) == runs else None,
+        _shares((step for outcome in outcomes for step in outcome.fallbacks), runs),
+        _shares((outcome.failure for outcome in outcomes), runs),
+    )
+
+
+def quantity(values: Iterable[float]) -> Quantity:
+    ordered = sorted(values)
+    mean = math.fsum(ordered) / len(ordered)
+    spread = math.fsum((value - mean) ** 2 for value in ordered) / max(1, len(ordered) - 1)
+    error = SURE * math.sqrt(spread / len(ordered))
+    found = Figure(mean, mean - error, mean + error)
+    middle, high, highest = (_quantile(ordered, at) for at in (0.5, 0.95, 0.99))
+    return Quantity(found, middle, high, highest, ordered[-1])
+
+
+def _quantile(ordered: Sequence[float], share: float) -> Figure:
+    """The interval lies between two of the values: so many of all are below the true one, give or take."""
+    total = len(ordered)
+    error = SURE * math.sqrt(total * share * (1 - share))
+
+    def at(place: float) -> float:
+        return ordered[min(max(math.ceil(place) - 1, 0), total - 1)]
+
+    return Figure(at(total * share), at(total * share - error), at(total * share + error + 1))
+
+
+def share(part: int, total: int) -> Figure:
+    """Wilson's interval, which holds near 0 and 1 as well."""
+    found, z = part / total, SURE * SURE / total
+    middle = (found + z / 2) / (1 + z)
+    error = SURE * math.sqrt(found * (1 - found) / total + z / (4 * total)) / (1 + z)
+    return Figure(found, max(0.0, middle - error), min(1.0, middle + error))
+
+
+def _shares(names: Iterable[str | None], total: int) -> dict[str, Figure]:
+    counted = Counter(name for name in names if name is not None)
+    return {name: share(times, total) for name, times in counted.most_common()}
