@@ -136,12 +136,27 @@ def test_what_is_no_text_ends_with_one_message(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["missing.recipe", ".", "no/such/folder.recipe"])
+@pytest.mark.parametrize("name", ["missing.recipe", "no/such/folder.recipe"])
 def test_a_file_that_can_not_be_read_ends_with_one_message(
     written: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     assert main(["check", name]) == Exit.INPUT_OUTPUT
     assert capsys.readouterr().err.startswith(f"recipelang: {name}: ")
+
+
+def test_a_folder_stands_for_all_recipes_in_it(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (written / "deeper").mkdir()
+    (written / "deeper" / "odd.recipe").write_text(WRONG, encoding="utf-8")
+    assert main(["check", "."]) == Exit.PROBLEMS
+    err = capsys.readouterr().err
+    assert "deeper/odd.recipe:1:17" in err
+    assert err.endswith(".: 2 errors, 1 warning\n")
+
+
+def test_a_folder_without_recipes_is_nothing_to_check(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (written / "empty").mkdir()
+    assert main(["check", "empty"]) == Exit.USAGE
+    assert capsys.readouterr().err == "recipelang: there are no recipes in empty\n"
 
 
 def test_an_empty_file_is_a_recipe_of_nothing(written: Path) -> None:

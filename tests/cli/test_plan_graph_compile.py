@@ -45,6 +45,10 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0
     return captured.out, captured.err
 
 
+def test_the_files_own_recipe_is_drawn_and_not_the_first_that_it_uses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, "graph", "team.recipe")[0] == printed(capsys, "graph", "team.recipe", "--recipe", "both")[0]
+
+
 # -------------------------------------------------------------------- plan
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from codecs import BOM_UTF8
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from recipelang.cli.compiling import add_format, opened, print_json, show
-from recipelang.cli.exits import Exit
+from recipelang.cli.compiling import add_format, files_at, opened, print_json, show
+from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.locking import add_locked, must_be_locked
 from recipelang.cli.writing import swap_in, unwritable
 from recipelang.diagnostics import Diagnostic
@@ -16,7 +17,7 @@ from recipelang.diagnostics.rendering import apply_fixes, summary, to_json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a .recipe file, std.NAME, or - for standard input")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a .recipe file, a folder, std.NAME, or -")
     parser.add_argument("--fix", action="store_true", help="apply the fixes that are safe, then check again")
     add_locked(parser)
     add_format(parser)
@@ -24,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Exit:
     found: list[Diagnostic] = []
-    for path in arguments.files:
+    for path in _files(arguments.files):
         compilation = opened(path)
         if arguments.fix and path != "-" and not path.startswith("std."):
             fixed = apply_fixes(compilation.source.text, compilation.diagnostics, compilation.source.name)
@@ -40,6 +41,14 @@ def run(arguments: argparse.Namespace) -> Exit:
         show(found)
         print(f"{', '.join(arguments.files)}: {summary(found)}", file=sys.stderr)
     return Exit.PROBLEMS if any(diagnostic.severity == "error" for diagnostic in found) else Exit.FINE
+
+
+def _files(paths: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        found = files_at(path)
+        if not found:
+            raise Stop(Exit.USAGE, f"there are no recipes in {path}")
+        yield from found
 
 
 def _write(file: Path, text: str) -> None:

@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from recipelang.cli.exits import Exit, Stop
@@ -34,11 +36,30 @@ def opened(path: str) -> Compilation:
 
 
 def plan_at(path: str) -> Plan:
-    """The plan of whatever stands for one: recipes, or a sealed plan or bundle; shows what is wrong and stops."""
+    """The plan of whatever stands for one: recipes, or a sealed plan or bundle; shows what is wrong and stops.
+
+    A file's own recipes come first, those that it exposes next, and what they use last.
+    """
     data = sys.stdin.buffer.read() if path == "-" else b""
-    if not is_sealed(data) and not is_sealed_file(path):
-        return plan_of(read(data) if path == "-" else opened(path))
-    return plan_in(data or Path(path).read_bytes(), path)
+    if is_sealed(data) or is_sealed_file(path):
+        return _in_order(plan_in(data or Path(path).read_bytes(), path), [])
+    compilation = read(data) if path == "-" else opened(path)
+    return _in_order(plan_of(compilation), compilation.checked.own)
+
+
+def _in_order(plan: Plan, own: Sequence[str]) -> Plan:
+    exposed = (entry.recipe for entry in plan.entries.values())
+    names = dict.fromkeys((*own, *exposed, *plan.recipes))
+    return replace(plan, recipes={name: plan.recipes[name] for name in names if name in plan.recipes})
+
+
+def files_at(path: str) -> list[str]:
+    """The recipe files of a folder and of those inside it, but for hidden ones; of anything else itself."""
+    folder = Path(path)
+    if path == "-" or not folder.is_dir():
+        return [path]
+    found = (file.relative_to(folder) for file in folder.rglob("*.recipe"))
+    return [str(folder / file) for file in sorted(found) if not any(part.startswith(".") for part in file.parts)]
 
 
 def plan_in(document: bytes, path: str) -> Plan:
@@ -86,6 +107,7 @@ def print_json(value: object) -> None:
 __all__ = [
     "add_format",
     "colored",
+    "files_at",
     "opened",
     "plan_at",
     "plan_in",

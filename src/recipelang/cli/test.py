@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recipelang.cli.compiling import colored, opened, print_json, show, to_json
+from recipelang.cli.compiling import colored, files_at, opened, print_json, show, to_json
 from recipelang.cli.exits import Exit, Stop
 from recipelang.compilation import Compilation, compile_text
 from recipelang.diagnostics import Diagnostic
@@ -93,7 +93,7 @@ def _compilations(paths: Sequence[str]) -> Iterator[Compilation]:
         if tests is not None:
             yield compile_text(tests.text, tests.name)
         elif path != "-" and Path(path).is_dir():
-            yield from (each for each in map(opened, _recipes_in(Path(path))) if _concerns_us(each))
+            yield from (each for each in map(opened, files_at(path)) if _concerns_us(each))
         else:
             yield opened(path)
 
@@ -102,12 +102,6 @@ def _concerns_us(compilation: Compilation) -> bool:
     """Whether a file of a folder has tests, or can't be read so that it may have some."""
     declared = compilation.program.root.file.declarations
     return compilation.has_errors or any(isinstance(node, nodes.Test) for node in declared)
-
-
-def _recipes_in(folder: Path) -> list[str]:
-    """The recipe files of a folder and of those inside it, but for hidden ones."""
-    found = (path.relative_to(folder) for path in folder.rglob("*.recipe"))
-    return [str(folder / path) for path in sorted(found) if not any(part.startswith(".") for part in path.parts)]
 
 
 def _none_found(arguments: argparse.Namespace, any_tests: bool) -> str:
@@ -177,7 +171,7 @@ def _changes(arguments: argparse.Namespace, compilations: Sequence[Compilation])
     """When each file was changed last, in nanoseconds; none where it is not there."""
     files = [path for path in arguments.files or ["."] if not path.startswith("std.")]
     folders = [path for path in files if Path(path).is_dir()]
-    inside = [file for folder in folders for file in _recipes_in(Path(folder))]
+    inside = [file for folder in folders for file in files_at(folder)]
     used = [name for each in compilations for name in each.sources]
     return {file: _changed(file) for file in [*files, *inside, *used] if file not in folders}
 

@@ -30,6 +30,8 @@ from recipelang.semantics.checking import Checked
 from recipelang.semantics.tested import Expectation, RecipeTest, Seen
 from recipelang.semantics.typing import without_none
 
+UNUSED = "nothing asked for this reply"
+
 
 def run_tests(compilation: Compilation, matching: str = "") -> list[TestResult]:
     """Run the tests of a source that has no errors, in the order of the file; `matching` is a part of their names.
@@ -53,6 +55,8 @@ def run_test(checked: Checked, test: RecipeTest) -> TestResult:
     # expectations may name what the run does not need
     named = replace(plan, models={**checked.models, **test.models}, contracts=checked.contracts)
     unmet = () if script.missing else tuple(_unmet(test, named, watched, ended, values))
+    if not problems and not unmet and ended.failure is None:  # a run that broke off leaves replies over as well
+        problems = tuple(Problem(UNUSED, reply.span, help="take it out, or mend the test") for reply in script.unused())
     return TestResult(test, problems, unmet, watched, ended.spend, ended.failure, time.perf_counter() - began)
 
 

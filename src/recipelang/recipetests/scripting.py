@@ -65,6 +65,11 @@ class Script:
             by_callee.setdefault((reply.callee, reply.model), []).append(reply)
         self.lines = {key: Line(replies) for key, replies in by_callee.items()}
 
+    def unused(self) -> list[ScriptedReply]:
+        """The replies that no call asked for."""
+        lines = self.lines.values()
+        return [reply for line in lines for reply, told in zip(line.replies, line.told, strict=True) if not told]
+
     def play(self, call: ModelCall) -> Played:
         """What a model says to a call; raises `NoReply`."""
         reply = self._next(call.role, call.model.name)

@@ -78,13 +78,20 @@ def test_a_counted_line_gives_way_to_the_next_and_the_last_of_them_to_none() -> 
     assert [problem.label for problem in result.problems] == ["this is used up"]
 
 
-def test_a_line_on_a_model_goes_before_one_for_any() -> None:
-    assert holds(SAID, 'reply solver on small = "It is small."', GOOD_GRADE, 'expect result.text == "It is small."')
-
-
-def test_a_used_up_line_on_a_model_gives_way_to_one_for_any() -> None:
+def test_a_line_on_a_model_goes_before_one_for_any_until_it_is_used_up() -> None:
     lines = ('reply solver on small = answer("one", times = 1)', SAID, 'reply grader = { reason = "", score = 0 }')
-    assert holds(*lines, 'expect result.text == "Because."')
+    assert holds(*lines, 'expect result.text == "Because." and asked(solver) == 2')
+
+
+def test_a_reply_that_nothing_asked_for_fails_its_test() -> None:
+    result = result_of(SAID, 'reply solver on small = "It is small."', GOOD_GRADE, "expect calls == 2")
+    assert [(problem.message, problem.span.text) for problem in result.problems] == [
+        ("nothing asked for this reply", SAID)
+    ]
+
+
+def test_a_run_that_broke_off_as_expected_may_leave_replies_over() -> None:
+    assert holds("reply solver = error(401)", GOOD_GRADE, "expect failure == backend")
 
 
 def test_a_call_without_a_reply_is_an_error_of_the_test_even_where_failures_are_forgiven() -> None:
@@ -205,7 +212,7 @@ def test_an_expectation_may_name_what_the_run_does_not_need() -> None:
 
 def test_tests_know_nothing_of_each_other() -> None:
     one = block_of('reply solver = "one"', GOOD_GRADE, 'expect result.text == "one"', name="one")
-    other = block_of(SAID, 'reply solver = "never"', GOOD_GRADE, 'expect result.text == "Because."', name="other")
+    other = block_of(SAID, GOOD_GRADE, 'expect result.text == "Because."', name="other")
     assert [result.passed for result in results_of(one, other)] == [True, True]
 
 
