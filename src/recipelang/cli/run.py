@@ -96,15 +96,15 @@ def run(arguments: argparse.Namespace) -> Exit:
     plan, is_default = plan_and_default(arguments.recipe, arguments.uses)
     replay = _replay(arguments.replay)
     functions = lent(plan, arguments.functions, arguments.allow) if replay is None else {}
-    name = _name(plan, arguments.recipe, arguments.name)
+    name = name_to_run(plan, arguments.recipe, arguments.name)
     store = ModelStore()
     engine = Engine(plan)
     try:
         pool = _pool(plan, name, store, replay) if is_default else list(plan.models)
-        entry = engine.entry(name, _given(plan, name, arguments.set), pool)
+        entry = engine.entry(name, given_to(plan, name, arguments.set), pool)
     except ArgumentProblem as problem:
         raise Stop(Exit.USAGE, f"{problem}; `--set name=value` sets an argument") from problem
-    request = _request(_messages(arguments.messages, arguments.question), _metadata(arguments.metadata))
+    request = request_from(messages_of(arguments.messages, arguments.question), metadata_of(arguments.metadata))
     trace = opened_trace(arguments.trace)
     if replay is None:
         fetch(local_models_in(plan, models_of(plan, entry)), store, console)
@@ -165,7 +165,7 @@ def fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> 
 # ------------------------------------------------------------ what is asked
 
 
-def _given(plan: Plan, name: str, settings: Sequence[str]) -> dict[str, Any]:
+def given_to(plan: Plan, name: str, settings: Sequence[str]) -> dict[str, Any]:
     """The arguments that were set; an exposed name has its own."""
     if name not in plan.entries:
         return assigned(settings, find(plan.recipes, name, "recipe"))
@@ -216,7 +216,7 @@ def _library(compilation: Compilation) -> Plan:
     return plan
 
 
-def _name(plan: Plan, path: str, wanted: str | None) -> str:
+def name_to_run(plan: Plan, path: str, wanted: str | None) -> str:
     """The exposed name or the recipe to run: what was asked for, or else the only one there is."""
     if wanted is not None:
         return wanted
@@ -254,7 +254,7 @@ def _default_pool(plan: Plan, name: str, store: ModelStore) -> list[str]:
     ]
 
 
-def _messages(path: str | None, question: str | None) -> str | list[dict[str, Any]]:
+def messages_of(path: str | None, question: str | None) -> str | list[dict[str, Any]]:
     if path is not None:
         if question is not None:
             raise Stop(Exit.USAGE, "either a question or `--messages`")
@@ -268,14 +268,14 @@ def _messages(path: str | None, question: str | None) -> str | list[dict[str, An
     return question
 
 
-def _request(messages: str | list[dict[str, Any]], metadata: Mapping[str, str]) -> Request:
+def request_from(messages: str | list[dict[str, Any]], metadata: Mapping[str, str]) -> Request:
     try:
         return request_of(messages, metadata=metadata)
     except RequestProblem as problem:
         raise Stop(Exit.USAGE, str(problem)) from problem
 
 
-def _metadata(settings: Sequence[str]) -> dict[str, str]:
+def metadata_of(settings: Sequence[str]) -> dict[str, str]:
     """What goes with the request, which a recipe may read: `tests=@cases.py` is the text of a file."""
     found: dict[str, str] = {}
     for setting in settings:
