@@ -59,6 +59,7 @@ _UNITS = {
     "hours": "h",
     "K": "k",
 }
+_NAMELESS = re.compile(r"(?:->|:)\s*(?P<record>record)\s*\{\s*(?:\w+\s*)?\Z")
 _OPAQUE_OR_BRACKET = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"|[(\[{}\])]')
 
 
@@ -72,6 +73,7 @@ def explain(source: Source, at: tuple[int, int] | None, piece: tuple[int, int], 
         or _arrow(span, expected)
         or _doubled_equal(span)
         or _unfinished_before(span, piece, expected)
+        or _nameless_record(span, piece)
         or _second_budget(span, piece)
         or _misspelled(span, expected)
         or _quantity(span)
@@ -196,6 +198,19 @@ def _unfinished_before(span: Span, piece: tuple[int, int], expected: Sequence[st
     place = span.source.span(max(piece[0], end - 1), end)
     help = "a step says what is done, as in `ask x = role(model = m)`"
     return codes.EXPECTED.at(place, "this step ends too early", labels=(label,), help=help)
+
+
+def _nameless_record(span: Span, piece: tuple[int, int]) -> Diagnostic | None:
+    """`record { ... }` in the place of a type; only what a function of the host gives may be described so."""
+    text = span.source.text
+    match = _NAMELESS.search(text, piece[0], span.end) or _NAMELESS.search(text, piece[0], span.start)
+    if match is None or text.startswith("extern", piece[0]):
+        return None
+    return codes.EXPECTED.at(
+        span.source.span(match.start("record"), match.end("record")),
+        "a record is named here",
+        help="declare it, `record found { ... }`, and write `found`; only an `extern` may describe what it gives in place",
+    )
 
 
 def _thin_arrow(span: Span) -> Diagnostic | None:
