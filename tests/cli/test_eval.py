@@ -1,0 +1,222 @@
+"""`recipelang eval`: from questions, or a small pack of recorded answers, to a report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands import Command, command
+from recorded_answers import write_pack
+
+MODELS = ("good", "fair", "poor")
+TEAM = """
+use "./models.recipe"
+
+role respond() { max_tokens = 100 }
+
+recipe vote(panel: model[1..4]) -> answer {
+  fanout votes = respond(model = m) for m in panel
+  return majority(votes, key = it.text or none)
+}
+
+expose "team/vote" = vote([good, fair, poor])
+"""
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    monkeypatch.chdir(tmp_path)
+    return command(capsys, monkeypatch)
+
+
+def answers(good: str = "AAAAAAAB", fair: str = "AAAABBBA", poor: str = "ABBBABBA") -> list[dict[str, Any]]:
+    """What three models said to eight questions, all of which `A` answers; the best one costs the most."""
+    costs = {"good": 0.04, "fair": 0.01, "poor": 0.005}
+    return [
+        {"q": f"q{place}", "m": model, "s": 0, "a": said, "ok": int(said == "A"), "usd": costs[model], "lat": 500 * k}
+        for k, (model, line) in enumerate(zip(MODELS, (good, fair, poor), strict=True), 1)
+        for place, said in enumerate(line)
+    ]
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    questions = [
+        {
+            "q": f"q{place}",
+            "kind": "mcq",
+            "gold": "A",
+            "prompt": f"Question {place}?",
+            "half": "first" if place < 4 else "last",
+        }
+        for place in range(8)
+    ]
+    write_pack(folder, answers(), questions)
+    meta = {"pack": "tiny", "models": {model: {"samples": 1} for model in MODELS}}
+    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def team(run: Command, pack: Path, tmp_path: Path) -> Path:
+    (tmp_path / "models.recipe").write_text(run("eval", "models", "--pack", pack).out, encoding="utf-8")
+    file = tmp_path / "team.recipe"
+    file.write_text(TEAM, encoding="utf-8")
+    return file
+
+
+def told(done: Any) -> Any:  # Any: JSON
+    assert done.status == 0, done.err
+    return json.loads(done.out)
+
+
+def test_a_vote_is_compared_with_its_members_on_recorded_answers(run: Command, pack: Path, team: Path) -> None:
+    report = told(run("eval", team, "--pack", pack, "--single", "all", "--slice", "half", "--format", "json"))
+    found = {one["name"]: one for one in report["contestants"]}
+    assert {name: one["right"] for name, one in found.items()} == {
+        "team/vote": 6,
+        "single good": 7,
+        "single fair": 5,
+        "single poor": 3,
+    }
+    assert found["team/vote"]["cost"][0] == pytest.approx(0.055)
+    assert found["team/vote"]["latency"]["p50"] == pytest.approx(1.5)  # the slowest of the three
+    assert found["single good"]["latency"]["p50"] == pytest.approx(0.5)
+    assert report["oracle"] == {"n": 8, "right": 8, "cost": pytest.approx((0.005 * 3 + 0.01 * 3 + 0.04 * 2) / 8)}
+    [vote] = [one for one in report["compared"] if one["name"] == "team/vote"]
+    assert (vote["baseline"], vote["only_it"], vote["only_baseline"]) == ("single good", 1, 2)
+    assert vote["cost_ratio"][0] == pytest.approx(0.055 / 0.04)
+    assert {value: [one["graded"] for one in many] for value, many in report["slices"].items()} == {
+        "first": [4] * 4,
+        "last": [4] * 4,
+    }
+
+
+def test_a_report_is_written_as_markdown_json_and_a_page_that_needs_nothing_else(
+    run: Command, pack: Path, team: Path, tmp_path: Path
+) -> None:
+    done = run(
+        "eval", team, "--pack", pack, "--single", "all", "--report", "r.md", "--report", "r.json", "--report", "r.html"
+    )
+    assert done.status == 0, done.err
+    assert "75.0 %" in done.out
+    assert "| team/vote | 75.0 % |" in (tmp_path / "r.md").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["frontier"] == [
+        "single poor",
+        "single fair",
+        "single good",
+    ]
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert "http" not in page
+    assert "src=" not in page
+
+
+def test_a_later_evaluation_goes_on_where_the_first_one_ended(
+    run: Command, pack: Path, team: Path, tmp_path: Path
+) -> None:
+    first = told(run("eval", team, "--pack", pack, "--results", "runs.jsonl", "--format", "json"))
+    file = tmp_path / "runs.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 8
+    file.write_text("\n".join(lines[:5]) + "\n" + lines[5][:40], encoding="utf-8")  # as if it had been killed
+    done = run("eval", team, "--pack", pack, "--results", "runs.jsonl", "--format", "json")
+    assert "5 of 8 runs are in runs.jsonl already" in done.err
+    assert told(done) == first
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 9
+    assert "already" not in run("eval", team, "--pack", pack, "--results", "runs.jsonl", "--seed", 1).err
+
+
+def test_questions_that_a_model_has_no_graded_answer_to_are_left_out_and_told(
+    run: Command, pack: Path, team: Path
+) -> None:
+    rows = answers()
+    rows[0]["ok"] = None
+    write_pack(pack, rows[:-1], [{"q": f"q{place}", "kind": "mcq", "gold": "A"} for place in range(8)])
+    meta = {"pack": "tiny", "models": {model: {"samples": 1} for model in MODELS}}
+    (pack / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    report = told(run("eval", team, "--pack", pack, "--format", "json"))
+    assert report["contestants"][0]["graded"] == 6
+    assert report["notes"][0].startswith("2 questions are left out")
+
+
+def test_an_answer_that_was_not_recorded_ends_the_evaluation(
+    run: Command, pack: Path, tmp_path: Path, team: Path
+) -> None:
+    file = tmp_path / "twice.recipe"
+    file.write_text(TEAM.replace("for m in panel", "for m in panel { samples = 4 }"), encoding="utf-8")
+    done = run("eval", file, "--pack", pack)
+    assert (done.status, "has no answer of `good` to" in done.err) == (3, True)
+
+
+def test_one_model_several_times_at_equal_cost_is_told_where_it_can_be(run: Command, pack: Path, team: Path) -> None:
+    report = told(run("eval", team, "--pack", pack, "--equal-cost", "fair", "--format", "json"))
+    assert [one["name"] for one in report["contestants"]] == ["team/vote", "single fair"]
+    assert "fair 6 times, at equal cost, can't be told" in report["notes"][0]
+
+
+def test_a_limit_draws_its_questions_by_the_seed(run: Command, pack: Path, team: Path) -> None:
+    def drawn(seed: int) -> list[str]:
+        file = Path(f"runs{seed}.jsonl")
+        told(run("eval", team, "--pack", pack, "--limit", 3, "--seed", seed, "--results", file, "--format", "json"))
+        return sorted(json.loads(line)["item"] for line in file.read_text(encoding="utf-8").splitlines())
+
+    assert len({tuple(drawn(seed)) for seed in range(4)}) > 1
+
+
+def test_a_panels_members_share_what_it_brings(run: Command, pack: Path) -> None:
+    found = told(run("eval", "panel", "--pack", pack, "--models", "poor,good,fair", "--format", "json"))
+    assert found["accuracy"][0] == 0.75
+    assert [member["name"] for member in found["members"]] == ["good", "fair", "poor"]
+    assert sum(member["shapley"] for member in found["members"]) == pytest.approx(0.75)
+    assert {member["name"]: member["vote_adds"][0] for member in found["members"]}["poor"] == pytest.approx(-0.125)
+    assert found["rivals"][0]["what"] == "good alone"
+
+
+def test_a_pack_is_held_to_a_baseline(run: Command, pack: Path, tmp_path: Path) -> None:
+    def score(correct: int, cost: float) -> dict[str, Any]:
+        return {"public": {"n": 8, "correct": correct, "cost": cost}}
+
+    baseline = {
+        "pack": "tiny",
+        "models": list(MODELS),
+        "core_questions": {"public": 8},
+        "single": {"good": score(7, 0.04), "fair": score(5, 0.01)},
+        "rank_by_public_acc": list(MODELS),
+        "vote_topk": {"3": {"models": list(MODELS), **score(6, 0.055)}},
+        "oracle": score(8, None),  # type: ignore[arg-type]  # what an oracle costs is not told
+        "frontier_agree_cascade": [{"name": "agree(fair,poor)->good", "score": score(6, 0.035)}],
+    }
+    file = tmp_path / "baseline.json"
+    file.write_text(json.dumps(baseline), encoding="utf-8")
+    done = run("eval", "--pack", pack, "--check", file)
+    assert (done.status, done.out.splitlines()[-1]) == (
+        0,
+        "tiny: 6 of 6 baselines reproduced, to the integer and to nine decimals",
+    )
+    baseline["single"]["good"] = score(7, 0.040000001)  # type: ignore[index]
+    file.write_text(json.dumps(baseline), encoding="utf-8")
+    done = run("eval", "--pack", pack, "--check", file)
+    assert done.status == 1
+    assert done.out.startswith("✗ single(good): ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["team.recipe"], "`--data FILE` has questions, `--pack DIR` recorded answers"),
+        (["--pack", "pack"], "Name recipes, or `--single` models"),
+        (["team.recipe", "--pack", "pack", "--report", "r.pdf"], "it ends with .md, .json, .html"),
+        (["team.recipe", "--pack", "pack", "--budget", "much"], "it takes an amount of dollars"),
+        (["panel", "--pack", "pack", "--models", "good,other"], "the pack has no model `other`"),
+        (["--check", "x.json"], "`--pack DIR` says where the recorded answers are"),
+    ],
+)
+def test_what_makes_no_sense_is_said(run: Command, team: Path, arguments: list[str], message: str) -> None:
+    done = run("eval", *arguments)
+    assert (done.status, message in done.err) == (2, True), done.err
