@@ -23,6 +23,8 @@ from recipelang.backends.transport import LARGEST_BODY, Fetched, Response, must_
 
 KEEPALIVE = 30.0
 """Seconds that an idle connection is kept."""
+HANDSHAKES = 2_048
+"""Connections to one host that are made at a time: more than a system queues are dropped, and tried again seconds later."""
 UNREAD = 256 * 1024
 """Bytes of a stream that wait for their reader before no more are taken from the server."""
 LARGEST_HEAD = 64 * 1024
@@ -220,6 +222,7 @@ class WireClient:
         self._loop = asyncio.get_running_loop()
         self._trusted = trusted
         self._idle: dict[tuple[bool, str, int], deque[Connection]] = {}
+        self._connecting: dict[tuple[bool, str, int], asyncio.Semaphore] = {}
         self._open: set[Connection] = set()
 
     async def fetch(self, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
@@ -266,16 +269,23 @@ class WireClient:
         await asyncio.sleep(0)  # the loop closes the sockets at its next turn
 
     async def _connection(self, target: Target) -> Connection:
-        """The one that was used last, or a new one."""
-        idle = self._idle.get((target.secure, target.host, target.port))
+        """The one that was used last, or a new one; where many are being made, whichever is there first."""
+        connection = self._free(target)
+        if connection is not None:
+            return connection
+        async with self._connecting.setdefault(target[:3], asyncio.Semaphore(HANDSHAKES)):
+            connection = self._free(target) or await self._connected(target)
+        self._open.add(connection)
+        return connection
+
+    def _free(self, target: Target) -> Connection | None:
+        idle = self._idle.get(target[:3])
         while idle:
             connection = idle.pop()
             if not connection.closed and self._loop.time() - connection.idle_since < KEEPALIVE:
                 return connection
             self._drop(connection)
-        connection = await self._connected(target)
-        self._open.add(connection)
-        return connection
+        return None
 
     async def _connected(self, target: Target) -> Connection:
         options: dict[str, Any] = {}  # Any: of one call of the loop
@@ -300,7 +310,7 @@ class WireClient:
             self._drop(connection)
             return
         connection.idle_since = now = self._loop.time()
-        idle = self._idle.setdefault((target.secure, target.host, target.port), deque())
+        idle = self._idle.setdefault(target[:3], deque())
         idle.append(connection)
         while now - idle[0].idle_since > KEEPALIVE:
             self._drop(idle.popleft())
