@@ -37,6 +37,7 @@ GROUPS = {
     "size": "Lists",
     "mean": "Numbers",
     "lower": "Texts",
+    "healthy": "Models at work",
     "keywords": "What can be seen of a request",
     "matches": "Answers",
     "cheapest": "Models",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+
+import anyio
 
 from recipelang.backends.clients import open_client
 from recipelang.backends.local import LocalBackend
 from recipelang.backends.openai import OpenAIBackend
 from recipelang.backends.transport import HttpClient
+from recipelang.ir.expressions import ApplyExpression
 from recipelang.ir.plan import Backend as BackendPlan
 from recipelang.ir.plan import Plan
+from recipelang.ir.reading import nodes_in
+from recipelang.runtime.gauging import GAUGES
 from recipelang.runtime.ports import Backend, Endpoints
 
 
@@ -30,13 +35,58 @@ async def open_backends(
     used = {model.backend for model in plan.models.values()}
     declared = [plan.backends[name] for name in sorted(used)]
     keys = {backend.name: key_of(backend, environment) for backend in declared}
+    watched = _reads_gauges(plan)
     if client is not None:
-        yield {backend.name: _opened(backend, keys[backend.name], endpoints, client) for backend in declared}
+        async with _watching(plan, client, _all_opened(declared, keys, endpoints, client, watched)) as backends:
+            yield backends
         return
     addresses = (address for backend in declared for address in (backend.url or "", *backend.replicas))
     secure = any(address.startswith("https:") for address in addresses)
-    async with open_client(secure=secure) as own:
-        yield {backend.name: _opened(backend, keys[backend.name], endpoints, own) for backend in declared}
+    async with (
+        open_client(secure=secure) as own,
+        _watching(plan, own, _all_opened(declared, keys, endpoints, own, watched)) as backends,
+    ):
+        yield backends
+
+
+def _all_opened(
+    declared: Sequence[BackendPlan],
+    keys: Mapping[str, str | None],
+    endpoints: Endpoints | None,
+    client: HttpClient,
+    watched: bool,
+) -> dict[str, Backend]:
+    return {each.name: _opened(each, keys[each.name], endpoints, client, watched) for each in declared}
+
+
+def _reads_gauges(plan: Plan) -> bool:
+    """Whether an expression asks how a model does, so that somebody has to look."""
+    parts = (tuple(plan.recipes.values()), tuple(plan.entries.values()), tuple(plan.signals.values()))
+    return any(isinstance(node, ApplyExpression) and node.function in GAUGES for node in nodes_in(parts))
+
+
+@asynccontextmanager
+async def _watching(plan: Plan, client: HttpClient, backends: dict[str, Backend]) -> AsyncIterator[dict[str, Backend]]:
+    """While it is open, what the servers tell of themselves is read in the background, where a backend says so."""
+    watched = [name for name in backends if plan.backends[name].load is not None]
+    if not watched:
+        yield backends
+        return
+    from recipelang.backends.replicas import Replicas  # deferred: most backends are one address
+
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        for name in watched:
+            backend = backends[name]
+            if isinstance(backend, Replicas):
+                group.start_soon(backend.watch, client)
+        try:
+            yield backends
+        except Exception as error:  # noqa: BLE001 - raised below: the group would wrap what is not its own
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 def key_of(backend: BackendPlan, environment: Mapping[str, str]) -> str | None:
@@ -52,14 +102,16 @@ def key_of(backend: BackendPlan, environment: Mapping[str, str]) -> str | None:
     return value
 
 
-def _opened(backend: BackendPlan, key: str | None, endpoints: Endpoints | None, client: HttpClient) -> Backend:
+def _opened(
+    backend: BackendPlan, key: str | None, endpoints: Endpoints | None, client: HttpClient, watched: bool
+) -> Backend:
     if backend.protocol == "local":
         if endpoints is None:
             raise BackendProblem(f"backend `{backend.name}` is local, and there is nothing here that starts models")
         return LocalBackend(endpoints, client)
     if backend.url is None:
         raise BackendProblem(f"backend `{backend.name}` has no address")
-    if not (backend.replicas or backend.circuit or backend.parallel):
+    if not (watched or backend.replicas or backend.circuit or backend.parallel or backend.load):
         return OpenAIBackend(backend.url, key, client)
     from recipelang.backends.replicas import Replicas  # deferred: most backends are one address
 

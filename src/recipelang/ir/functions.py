@@ -125,6 +125,23 @@ FUNCTIONS: dict[str, Function] = {
             "secrets(what: request | answer | text) -> bool",
             "whether it shows a secret in one of the forms that are known: keys by their first letters, private keys, signed tokens, passwords in addresses, and what follows words such as `password:` or `api key`, in a dozen languages; of a request all that is in it",
         ),
+        # models at work
+        _function(
+            "healthy(of: model) -> bool",
+            "whether calls get through to a model: not while its circuit is open at all its addresses; true where nobody watches",
+        ),
+        _function(
+            "load(of: model) -> float?",
+            "how many calls of a model run or wait: as its servers say where `load = vllm`, else those of this host; of several addresses the least",
+        ),
+        _function(
+            "kv_cache(of: model) -> score?",
+            "how full the cache of prompts of its server is, where `load = vllm`; of several addresses the emptiest",
+        ),
+        _function(
+            "latency(of: model) -> duration?",
+            "how long its answers took of late, on the average of this host; none before the first",
+        ),
         # signals: what can be seen of a request
         _function(
             "keywords(phrases: text[], of: text = request.text, fuzzy: int(0..2) = 0) -> bool",

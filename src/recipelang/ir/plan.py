@@ -40,6 +40,7 @@ class Backend:
     cooldown: Amount = DEFAULT_COOLDOWN  # seconds
     parallel: Positive | None = None  # the most calls at once, fewer while it is overloaded; none: no limit
     queue: Count = DEFAULT_QUEUE  # the calls that may wait for that; further ones are refused
+    load: Literal["vllm"] | None = None  # what tells how busy its servers are
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,13 @@ from recipelang.ir.expressions import (
     Variable,
 )
 from recipelang.ir.functions import FUNCTIONS, Function
-from recipelang.ir.plan import Plan, Signal
+from recipelang.ir.plan import Model, Plan, Signal
 from recipelang.ir.reading import nodes_in
 from recipelang.runtime.functions import IMPLEMENTATIONS, WORDS
+from recipelang.runtime.gauging import GAUGES, UNKNOWN
 from recipelang.runtime.members import Members, read
 from recipelang.runtime.operators import ARITHMETIC, Operator, StepFailed, is_there, negated
+from recipelang.runtime.ports import Gauge
 from recipelang.runtime.values import Authored, RecordValue, Request, Value
 
 __all__ = ["Environment", "Evaluator", "StepFailed", "compile_expression"]
@@ -184,6 +186,8 @@ class _Compiler:
         function = _found(FUNCTIONS, name, "function")
         over_items = {parameter.name for parameter in function.parameters if parameter.over_items}
         given = [(a.name, self._argument(a, a.name in over_items)) for a in arguments]
+        if name in GAUGES:
+            return _gauge(GAUGES[name], given[0][1])
         implementation = IMPLEMENTATIONS[name]
         if _in_order([name for name, _ in given], function):
             return _positional(implementation, [evaluator for _, evaluator in given])
@@ -327,6 +331,18 @@ def _contained(left: Evaluator, right: Evaluator, wanted: bool) -> Evaluator:
 
 
 # ---------------------------------------------------------------- functions
+
+
+def _gauge(gauge: Gauge, of: Callable[[Environment], object]) -> Evaluator:
+    """How a model does, as the run has seen it."""
+
+    def shown(environment: Environment) -> Value:
+        request, model = environment.get("request"), of(environment)
+        if not isinstance(model, Model):
+            raise TypeError(f"{type(model).__name__} is no model")
+        return request.dials.read(gauge, model) if isinstance(request, Request) and request.dials else UNKNOWN[gauge]
+
+    return shown
 
 
 def _in_order(given: Sequence[str], function: Function) -> bool:

@@ -15,8 +15,9 @@ from recipelang.runtime.clock import LoopClock, loop_timer
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.finishing import finished, text_of_answer
 from recipelang.runtime.frame import Execution, evaluate
+from recipelang.runtime.gauging import Dials
 from recipelang.runtime.ledger import NO_LIMITS, NOTHING, Account, Limits, Lost, Share, Spend
-from recipelang.runtime.ports import Backend, Clock, HostFunction, Journal
+from recipelang.runtime.ports import Backend, Clock, Gauge, HostFunction, Journal
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.purses import Purse, held
 from recipelang.runtime.quick import dataclass
@@ -108,7 +109,8 @@ class Interpreter:
         timer = loop_timer()
         clock = self._clock or LoopClock(timer)
         recorder = Recorder(clock, journal, content)
-        request = replace(request, readings=Readings(partial(_tell_signal, recorder)))
+        readings = Readings(partial(_tell_signal, recorder))
+        request = replace(request, readings=readings, dials=Dials(self._backends, partial(_tell_gauge, recorder)))
         execution = Execution(
             self._plan,
             request,
@@ -175,6 +177,10 @@ def _tell_signal(recorder: Recorder, name: str, value: Value, words: Callable[[]
     told = [word for word in words() if recorder.content or isinstance(word, Authored)]
     plain = value if recorder.content or not isinstance(value, str) or isinstance(value, Authored) else None
     recorder.record("signal", "", name=name, value=to_json(plain), words=told)
+
+
+def _tell_gauge(recorder: Recorder, gauge: Gauge, model: str, value: Value) -> None:
+    recorder.record("gauge", "", gauge=gauge, model=model, value=to_json(value))
 
 
 def _lost(recorder: Recorder, lost: Sequence[Lost]) -> Share:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from recipelang.ir.plan import Model
 from recipelang.runtime.quick import dataclass
@@ -104,6 +104,18 @@ class Backend(Protocol):
 
     def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
         """The reply in pieces as they come; raises `BackendError`."""
+        ...
+
+
+Gauge = Literal["healthy", "load", "kv_cache", "latency"]
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A backend that knows how its models do; a backend need not."""
+
+    def gauge(self, gauge: Gauge, model: Model) -> bool | float | None:
+        """What a gauge of a model shows now, at once; none: not known."""
         ...
 
 

@@ -6,12 +6,15 @@ import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import field
 from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from recipelang.ir.plan import Contract, Model, Price
 from recipelang.ir.sizing import REQUEST_REPAIRS
 from recipelang.runtime.quick import dataclass
 from recipelang.runtime.readings import Readings
+
+if TYPE_CHECKING:
+    from recipelang.runtime.gauging import Dials
 
 Json = Any  # Any: a JSON value as `json.loads` gives it
 
@@ -90,6 +93,7 @@ class Request:
     wishes: Wishes = field(default_factory=lambda: NO_WISHES)
     tool_options: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
     readings: Readings | None = field(default=None, compare=False, repr=False)  # of the run that it is in
+    dials: Dials | None = field(default=None, compare=False, repr=False)  # how the models do, while it runs
 
     def __post_init__(self) -> None:
         if self.format.repair > REQUEST_REPAIRS:

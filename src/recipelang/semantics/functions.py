@@ -437,6 +437,14 @@ def _single_task(site: CallSite) -> Result | None:
     return Result(_together(worker=worker, instruction=instruction), PlanType(1))
 
 
+def _gauge(shown: Type) -> Callable[[CallSite], Result | None]:
+    def rule(site: CallSite) -> Result | None:
+        model = site.value("of", ModelType())
+        return None if model is None else Result(_together(of=model), shown)
+
+    return rule
+
+
 RULES: dict[str, Callable[[CallSite], Result | None]] = {
     "size": _size,
     "count": _count,
@@ -472,6 +480,10 @@ RULES: dict[str, Callable[[CallSite], Result | None]] = {
     "lower": _text_to(TextType()),
     "contains": _contains,
     "estimate_tokens": _text_to(IntType(0, None)),
+    "healthy": _gauge(BoolType()),
+    "load": _gauge(OptionalType(FloatType())),
+    "kv_cache": _gauge(OptionalType(ScoreType())),
+    "latency": _gauge(OptionalType(DurationType())),
     "pii": _disclosing,
     "secrets": _disclosing,
     "matches": _matches,
