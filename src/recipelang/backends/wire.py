@@ -23,7 +23,7 @@ from recipelang.backends.transport import LARGEST_BODY, Fetched, Response, must_
 
 KEEPALIVE = 30.0
 """Seconds that an idle connection is kept."""
-HANDSHAKES = 2_048
+HANDSHAKES = 512
 """Connections to one host that are made at a time: more than a system queues are dropped, and tried again seconds later."""
 UNREAD = 256 * 1024
 """Bytes of a stream that wait for their reader before no more are taken from the server."""
