@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from recipelang.cli.main import main
+from recipelang.serving.keys import digest_of_key
 from served import team_file
-from upstream import Upstream
+from upstream import Answer, Received, Upstream, replying
 
 ASKED = {"model": "vllm-sr/auto", "messages": [{"role": "user", "content": "?"}]}
 
@@ -56,3 +61,80 @@ def test_recipes_without_models_that_would_do_are_told(tmp_path: Path, capsys: p
     )
     assert main(["serve", "fusion", "--with", str(tmp_path / "one.recipe")]) == 2
     assert "no recipe can do with" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
+def test_it_reads_recipes_and_keys_again_on_sighup_and_keeps_what_it_has_where_they_do_not_check(
+    tmp_path: Path,
+) -> None:
+    settings = tmp_path / "server.toml"
+    settings.write_text('recipes = ["team.recipe"]\nport = 0\nlog = "requests"\n[keys.ann]\nenv = "ANN_KEY"\n')
+    with Upstream() as upstream:
+        team = team_file(tmp_path, upstream)
+        text = team.read_text("utf-8")
+        command = [sys.executable, "-m", "recipelang.cli.main", "serve", "--config", str(settings)]
+        environment = {**os.environ, "ANN_KEY": "ann-1"}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as server:
+            assert server.stderr is not None
+            assert server.stdout is not None
+            ready = next(line for line in server.stderr if line.startswith("ready at"))
+            (address,) = re.findall(r"http://\S+", ready)
+
+            def status(model: str, key: str = "ann-1") -> int:
+                body = {**ASKED, "model": model}
+                headers = {"authorization": f"Bearer {key}"}
+                return httpx2.post(f"{address}/chat/completions", json=body, headers=headers).status_code
+
+            def told(what: str) -> str:
+                server.send_signal(signal.SIGHUP)
+                assert server.stderr is not None
+                line = next(line for line in server.stderr if "reloaded" in line)
+                assert line.startswith(what)
+                return line
+
+            assert [status("fixed"), status("fixed", "bob-1"), status("renamed")] == [200, 401, 404]
+            team.write_text(text.replace('expose "fixed"', 'expose "renamed"'), encoding="utf-8")
+            settings.write_text(settings.read_text() + f'[keys.bob]\nsha256 = "{digest_of_key("bob-1")}"\n')
+            told("reloaded")
+            assert [status("renamed"), status("renamed", "bob-1"), status("fixed")] == [200, 200, 404]
+            team.write_text(text + "recipe", encoding="utf-8")
+            told("not reloaded")
+            settings.write_text("prot = 1\n")
+            assert "did you mean `port`" in told("not reloaded")
+            assert status("renamed") == 200
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(20) == 0
+            lines = [json.loads(line) for line in server.stdout]
+    assert [(line["key"], line["status"]) for line in lines[:2]] == [("ann", 200), ("", 401)]
+
+
+def _takes_more(address: str) -> bool:
+    try:
+        return httpx2.get(f"{address}/models").is_success
+    except httpx2.TransportError:
+        return False
+
+
+def test_answers_under_way_end_before_it_stops(tmp_path: Path) -> None:
+    going, go = threading.Event(), threading.Event()
+
+    def script(request: Received) -> Answer:
+        going.set()
+        assert go.wait(20)
+        return replying()(request)
+
+    with Upstream(script) as upstream, ThreadPoolExecutor() as pool:
+        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(team_file(tmp_path, upstream))]
+        with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            ready = next(line for line in server.stderr if line.startswith("ready at"))
+            (address,) = re.findall(r"http://\S+", ready)
+            answer = pool.submit(httpx2.post, f"{address}/chat/completions", json=ASKED, timeout=20)
+            assert going.wait(20)
+            server.send_signal(signal.SIGTERM)
+            while _takes_more(address):
+                pass
+            go.set()
+            assert answer.result(20).json()["choices"][0]["message"]["content"] == "Jupiter."
+            assert server.wait(20) == 0

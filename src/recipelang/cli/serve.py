@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
+import signal
 import socket
+import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
+from anyio.abc import TaskStatus
 from rich.console import Console
 
 from recipelang.backends.opening import BackendProblem
@@ -20,7 +27,7 @@ from recipelang.cli.progress import error_console, say
 from recipelang.cli.pulling import pull
 from recipelang.compilation import compile_file
 from recipelang.hosts.binding import ArgumentProblem, find
-from recipelang.hosts.engine import Engine
+from recipelang.hosts.engine import Engine, EngineOptions
 from recipelang.hosts.exposing import part_of, plans_to_serve, with_names
 from recipelang.hosts.local import local_models_in
 from recipelang.hosts.recipes import together
@@ -28,26 +35,27 @@ from recipelang.ir.plan import Plan
 from recipelang.localmodels.catalogue import LOCAL_MODELS
 from recipelang.localmodels.server import TAKES, can_serve, local_models
 from recipelang.localmodels.store import ModelStore
-from recipelang.resources import standard_recipe, standard_recipe_names
+from recipelang.resources import runnable_recipe_names, standard_recipe
 from recipelang.source import FileLoader, LoadProblem
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from recipelang.serving.settings import Settings
+
 LOCAL = "std.local_models"
 LOOPBACK = "127.0.0.1"
 NEEDS = "it takes `pip install 'recipelang[serve]'`"
-PATIENCE = 30
-"""Seconds that answers under way get to end when the server is told to stop; a second Ctrl-C ends them at once."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="a .recipe file or a standard recipe; none: all standard recipes"
     )
-    parser.add_argument("--host", default=LOOPBACK, help=f"the address to listen at (default {LOOPBACK})")
+    parser.add_argument("--host", help=f"the address to listen at (default {LOOPBACK})")
+    parser.add_argument("--port", type=_port, help="the port to listen at (default 8080; 0: any free one)")
     parser.add_argument(
-        "--port", type=_port, default=8080, help="the port to listen at (default 8080; 0: any free one)"
+        "--config", metavar="FILE", help="a TOML file with settings: keys, budgets, logs (docs/operations.md)"
     )
     parser.add_argument(
         "--with", action="append", default=[], dest="uses", metavar="FILE", help="a file to use as well: your models"
@@ -67,23 +75,66 @@ def run(arguments: argparse.Namespace) -> Exit:
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise Stop(Exit.INPUT_OUTPUT, NEEDS)
     console, store = error_console(), ModelStore()
-    plans = _plans(arguments.files, arguments.uses, arguments.models, store, console)
+    with suppress(KeyboardInterrupt):  # how a server is told to stop; it has ended what was under way
+        _run(_Serving(arguments, store, console))
+    say(console, "stopped")
+    return Exit.FINE
+
+
+class _Serving:
+    """What is served, as the command line, the environment and the file of settings say now."""
+
+    def __init__(self, arguments: argparse.Namespace, store: ModelStore, console: Console) -> None:
+        self._arguments = arguments
+        self.store = store
+        self.console = console
+        self.settings = self.look()
+
+    def look(self) -> Settings:
+        from recipelang.serving.settings import SettingsProblem, settings_in  # deferred: an extra
+
+        given = self._arguments
+        try:
+            found = settings_in(None if given.config is None else Path(given.config), os.environ)
+        except SettingsProblem as problem:
+            raise Stop(Exit.USAGE, str(problem)) from problem
+        return replace(
+            found,
+            recipes=tuple(given.files) or found.recipes,
+            uses=(*found.uses, *given.uses),
+            host=given.host or found.host,
+            port=found.port if given.port is None else given.port,
+        )
+
+    def plans(self, settings: Settings) -> list[Plan]:
+        return _plans(settings.recipes, settings.uses, self._arguments.models, self.store, self.console)
+
+
+def _run(serving: _Serving) -> None:
+    console, store, settings = serving.console, serving.store, serving.settings
+    plans = serving.plans(settings)
     models = [model for plan in plans for model in local_models_in(plan, plan.models)]
     if models and not can_serve():
         raise Stop(Exit.INPUT_OUTPUT, TAKES)
     for model in models:
         pull(store, model, console)
-    listener = _listening(arguments.host, arguments.port)
+    listener = _listening(settings.host, settings.port)
+    if settings.log != "none":
+        _log_to_stdout()
     try:
-        anyio.run(
-            _serve, plans, store, listener, console, backend_options={"use_uvloop": find_spec("uvloop") is not None}
-        )
+        anyio.run(_serve, serving, plans, listener, backend_options={"use_uvloop": find_spec("uvloop") is not None})
     except BackendProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
-    except KeyboardInterrupt:  # how a server is told to stop; it has ended what was under way
-        pass
-    say(console, "stopped")
-    return Exit.FINE
+
+
+def _log_to_stdout() -> None:
+    """One line of JSON for each request on standard output; what the server says of itself goes to standard error."""
+    log = logging.getLogger("recipelang.requests")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
 
 
 # ------------------------------------------------------------ what is served
@@ -93,7 +144,7 @@ def _plans(
     files: Sequence[str], uses: Sequence[str], models: str | None, store: ModelStore, console: Console
 ) -> list[Plan]:
     """What is served: each file that exposes names by these; the recipes of all others over the models there are."""
-    paths = [_path(file) for file in (files or [name for name in standard_recipe_names() if f"std.{name}" != LOCAL])]
+    paths = [_path(file) for file in (files or runnable_recipe_names())]
     found = []
     for plan in plans_to_serve(paths, _compiled, uses):
         is_default = not plan.models and not uses
@@ -164,22 +215,63 @@ def _listening(host: str, port: int) -> socket.socket:
         raise Stop(Exit.INPUT_OUTPUT, f"can't listen at {host}:{port}: {why}") from problem
 
 
-async def _serve(plans: Sequence[Plan], store: ModelStore, listener: socket.socket, console: Console) -> None:
-    from recipelang.serving import app  # deferred: an extra
+async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.socket) -> None:
+    from recipelang.serving import Keys, RequestLog, app  # deferred: an extra
 
+    console, settings = serving.console, serving.settings
+    keys = None if settings.keys is None else Keys(settings.keys, ledger=settings.ledger)
     async with AsyncExitStack() as stack:
         models = await stack.enter_async_context(
-            local_models(store, lambda what: say(console, what, "dim") if what else None)
+            local_models(serving.store, lambda what: say(console, what, "dim") if what else None)
         )
-        engines = [await stack.enter_async_context(Engine(plan, endpoints=models)) for plan in plans]
+        options: EngineOptions = {"endpoints": models, "ledger": None if keys is None else keys.purses}
+        engines = [await stack.enter_async_context(Engine(plan, **options)) for plan in plans]
+        watchers = [] if settings.log == "none" else [RequestLog(content=settings.log == "content")]
         try:
-            application = app(*engines)
+            application = app(*engines, keys=keys, metrics=settings.metrics, watchers=watchers)
         except ValueError as problem:
             raise Stop(Exit.USAGE, str(problem)) from problem
-        await _run_server(application, plans, listener, console)
+        group = await stack.enter_async_context(anyio.create_task_group())
+        if hasattr(signal, "SIGHUP"):
+            await group.start(_reload_when_told, application, serving, options)
+        await _run_server(application, plans, serving, listener)
+        group.cancel_scope.cancel()
 
 
-async def _run_server(application: Starlette, plans: Sequence[Plan], listener: socket.socket, console: Console) -> None:
+async def _reload_when_told(
+    application: Starlette, serving: _Serving, options: EngineOptions, *, task_status: TaskStatus[None]
+) -> None:
+    """On SIGHUP recipes and keys are read again; where they don't check, what is served stays."""
+    with anyio.open_signal_receiver(signal.SIGHUP) as told:
+        task_status.started()
+        async for _ in told:
+            try:
+                await _reload(application, serving, options)
+            except Exception as problem:  # noqa: BLE001 - whatever it is, it is told, and the server goes on as it was
+                say(serving.console, f"not reloaded: {problem}", "red")
+            else:
+                say(serving.console, "reloaded")
+
+
+async def _reload(application: Starlette, serving: _Serving, options: EngineOptions) -> None:
+    from recipelang.serving import reload  # deferred: an extra
+
+    settings = serving.look()
+    keys = application.state.keys
+    if (keys is None) != (settings.keys is None):
+        raise Stop(Exit.USAGE, "a server with keys can't become one without, nor the other way round; start it anew")
+    plans = await anyio.to_thread.run_sync(serving.plans, settings)
+    missing = [model for plan in plans for model in local_models_in(plan, plan.models) if not serving.store.has(model)]
+    if missing:
+        raise Stop(Exit.USAGE, f"`recipelang models pull {missing[0].name}` first")
+    await reload(application, *(Engine(plan, **options) for plan in plans))
+    if keys is not None:
+        keys.replace(settings.keys)
+
+
+async def _run_server(
+    application: Starlette, plans: Sequence[Plan], serving: _Serving, listener: socket.socket
+) -> None:
     import uvicorn  # deferred: an extra
 
     class Server(uvicorn.Server):
@@ -187,19 +279,24 @@ async def _run_server(application: Starlette, plans: Sequence[Plan], listener: s
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            _say_ready(plans, listener, console)
+            _say_ready(plans, listener, serving)
 
     config = uvicorn.Config(
-        application, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
+        application,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=serving.settings.patience,
+        server_header=False,
     )
     await Server(config).serve([listener])
 
 
-def _say_ready(plans: Sequence[Plan], listener: socket.socket, console: Console) -> None:
+def _say_ready(plans: Sequence[Plan], listener: socket.socket, serving: _Serving) -> None:
+    console = serving.console
     host, port = listener.getsockname()[:2]
     for name in [name for plan in plans for name in plan.entries]:
         say(console, f"  {name}", "dim")
     address = f"[{host}]" if ":" in host else host
-    if host not in (LOOPBACK, "::1"):
+    if host not in (LOOPBACK, "::1") and serving.settings.keys is None:
         say(console, f"anyone who reaches {address} may use it, and there is no key", "yellow")
     say(console, f"ready at http://{address}:{port}/v1 (Ctrl-C stops)")

@@ -4,7 +4,9 @@
 >>> application = app("std.direct", "std.local_models")  # any ASGI server runs it; `mount("/", ...)` puts it into another
 """
 
-from recipelang.serving.application import app
+from recipelang.serving.application import app, reload
 from recipelang.serving.bodies import BodyLimits
+from recipelang.serving.keys import Key, Keys
+from recipelang.serving.reports import Report, RequestLog
 
-__all__ = ["BodyLimits", "app"]
+__all__ = ["BodyLimits", "Key", "Keys", "Report", "RequestLog", "app", "reload"]

@@ -6,8 +6,9 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,9 +24,11 @@ from recipelang.runtime.trace import Trace, event_as_json
 from recipelang.runtime.values import Json
 from recipelang.serving.bodies import BodyLimits, ClientLeft, body_of, object_in
 from recipelang.serving.conversation import Api, Asked, Told, tool_calls_of
+from recipelang.serving.keys import Key, Keys
 from recipelang.serving.menu import Menu, Served
 from recipelang.serving.problems import OUR_MISTAKE, Problem, ProblemKind, problem_of, refused
 from recipelang.serving.receipt import Books, books_of, receipt_of
+from recipelang.serving.reports import LEFT, Report, Watcher
 
 KEEP_ALIVE = 10.0
 """Seconds without a word before the commit point after which a stream says that it is still there."""
@@ -41,23 +44,51 @@ _EVENT_STREAM: Headers = [
 
 
 class Answering:
-    """An ASGI endpoint. `menu` gives what is served now, its engines open; one request sees one menu to its end."""
+    """An ASGI endpoint. `menu` gives what is served now, its engines open; one request sees one menu to its end.
+
+    `watchers` hear of each request when it has ended, however it did.
+    """
 
     def __init__(
-        self, api: Api, menu: Callable[[], Awaitable[Menu]], limits: BodyLimits, keep_alive: float = KEEP_ALIVE
+        self,
+        api: Api,
+        menu: Callable[[], AbstractAsyncContextManager[Menu]],
+        limits: BodyLimits,
+        keep_alive: float = KEEP_ALIVE,
+        keys: Keys | None = None,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._api = api
         self._menu = menu
         self._limits = limits
         self._keep_alive = keep_alive
+        self._keys = keys
+        self._watchers = watchers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        number = request_number(scope)
-        talk = _Talk(self._api, send, number)
+        talk = _Talk(self._api, send, request_number(scope), began_at=time.perf_counter())
         try:
+            async with AsyncExitStack() as held:
+                await self._answer(scope, receive, talk, held)
+        finally:
+            if self._watchers:
+                report = talk.report(scope["path"])
+                for watcher in self._watchers:
+                    try:
+                        watcher(report)
+                    except Exception:  # noqa: BLE001 - one of the host's own: the answer has been given
+                        _log.exception("a watcher failed for request %s", talk.number)
+
+    async def _answer(self, scope: Scope, receive: Receive, talk: _Talk, held: AsyncExitStack) -> None:
+        """From the request to the end of its answer; what it holds the while is in `held`."""
+        number = talk.number
+        try:
+            if self._keys is not None:
+                talk.key = held.enter_context(self._keys.admitted(scope))
             body = await body_of(scope, receive, self._limits.size)
             asked = self._api.read(object_in(body, self._limits.depth), self._limits)
-            talk.begin(asked, (await self._menu()).find(asked.name))
+            menu = await held.enter_async_context(self._menu())
+            talk.begin(asked, menu.find(asked.name, talk.key))
             _must_take_tools(asked, talk.served)
         except ClientLeft:
             pass
@@ -103,7 +134,8 @@ class Answering:
             result: RunResult | None = None
             failure: Exception | None = None
             try:
-                result = await talk.run(pulse.say, pulse if talk.asked.dials.progress else None)
+                talk.pulse = pulse if talk.asked.dials.progress else None
+                result = await talk.run(pulse.say)
                 await pulse.stop()
             except Exception as error:  # noqa: BLE001 - raised again outside, so that no exception group hides it
                 await pulse.stop()
@@ -126,24 +158,55 @@ class _Talk:
     speaker: Any = None  # Any: a `Speaker`, once the answer is known to be streamed
     began: bool = False  # whether the response has
     spoke: bool = False  # whether a part of the answer was sent
+    key: Key | None = None
+    began_at: float = 0.0
+    first: float | None = None  # seconds until the first part of the answer
+    status: int = LEFT  # until its end is told
+    code: str | None = None  # of an error
+    text: str | None = None  # of the whole answer
+    events: list[Event] = field(default_factory=list)
+    pulse: _Pulse | None = None
+
+    def record(self, event: Event) -> None:
+        """What happens in the run, as its journal."""
+        self.events.append(event)
+        if self.pulse is not None:
+            self.pulse.record(event)
+
+    def report(self, path: str) -> Report:
+        known = hasattr(self, "served")
+        return Report(
+            self.number,
+            path,
+            "" if self.key is None else self.key.name,
+            self.served.entry.name if known else "",
+            self.speaker is not None,
+            self.status,
+            self.code,
+            time.perf_counter() - self.began_at,
+            self.first,
+            books_of(self.events, self.served.engine.plan) if known else Books(),
+            self.events,
+            self.asked.request if known else None,
+            self.text,
+        )
 
     def begin(self, asked: Asked, served: Served) -> None:
         self.asked, self.served = asked, served
         if asked.stream:
             self.speaker = self.api.speaker(asked, served.fingerprint)
 
-    async def run(
-        self, listener: Callable[[str], Awaitable[None]] | None = None, journal: _Pulse | None = None
-    ) -> RunResult:
+    async def run(self, listener: Callable[[str], Awaitable[None]] | None = None) -> RunResult:
         asked = self.asked
         return await self.served.engine.answer(
             self.served.entry,
             asked.request,
             seed=asked.seed,
-            journal=journal,
+            journal=self,
             listener=listener,
             most=asked.dials.most,
             time=asked.dials.time,
+            key="" if self.key is None else self.key.name,
         )
 
     # ------------------------------------------------------------ whole answers
@@ -158,6 +221,7 @@ class _Talk:
         headers = [*(more or ()), (b"x-should-retry", b"true" if problem.may_pass else b"false")]
         if problem.retry_after is not None:
             headers.append((b"retry-after", b"%d" % max(1, round(problem.retry_after))))
+        self.code = problem.code
         await self._respond(problem.status, self.api.problem(problem, self.number, receipt), headers)
 
     async def _respond(self, status: int, body: bytes, more: Headers) -> None:
@@ -166,6 +230,7 @@ class _Talk:
         self.began = True
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
+        self.status = status
 
     # ------------------------------------------------------------ streams
 
@@ -184,6 +249,7 @@ class _Talk:
         await self.start()
         opening = b"" if self.spoke else self.speaker.opening()
         await self.stream(opening + self.speaker.ending(self._told(result)), more=False)
+        self.status = 200
 
     async def fail(self, problem: Problem, trace: Trace | None, spend: Spend | None) -> None:
         """An error with its own status where nothing was sent yet; else the honest end of the stream."""
@@ -196,7 +262,9 @@ class _Talk:
             await self.refuse(problem, receipt, more)
         elif self.speaker is not None:
             opening = b"" if self.spoke else self.speaker.opening()
+            self.code = problem.code
             await self.stream(opening + self.speaker.broken(problem, receipt), more=False)
+            self.status = 200
 
     # ------------------------------------------------------------ what is told
 
@@ -205,6 +273,7 @@ class _Talk:
         receipt = None
         if self.asked.dials.receipt:
             receipt = receipt_of(result.trace, books, self._digests(), result.spend.seconds)
+        self.text = result.text
         return Told(result, books, receipt, self.served.fingerprint, tool_calls_of(result))
 
     def _digests(self) -> dict[str, Json]:
@@ -264,6 +333,7 @@ class _Pulse:
             return
         await self.stop()
         talk.spoke = True
+        talk.first = time.perf_counter() - talk.began_at
         await talk.start()
         await talk.stream(talk.speaker.opening() + talk.speaker.piece(text))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Unpack
 
 import anyio
+from anyio.abc import TaskGroup, TaskStatus
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -20,13 +21,17 @@ from recipelang.hosts.engine import Engine, EngineOptions
 from recipelang.hosts.exposing import plans_to_serve, with_names
 from recipelang.hosts.recipes import recipes_in
 from recipelang.ir.plan import Plan
+from recipelang.runtime.values import Json
 from recipelang.serving.answering import KEEP_ALIVE, Answering, request_number
 from recipelang.serving.bodies import BodyLimits
 from recipelang.serving.chat import Chat, told_problem
 from recipelang.serving.conversation import Api, as_json
+from recipelang.serving.keys import Key, Keys
 from recipelang.serving.menu import Menu
 from recipelang.serving.messages import Messages
+from recipelang.serving.metrics import FORM, Metrics
 from recipelang.serving.problems import Problem, ProblemKind
+from recipelang.serving.reports import Watcher
 from recipelang.serving.responses import Responses
 
 DEFAULT_LIMITS = BodyLimits()
@@ -37,27 +42,34 @@ def app(
     limits: BodyLimits = DEFAULT_LIMITS,
     keep_alive: float = KEEP_ALIVE,
     middleware: Sequence[Middleware] = (),
+    keys: Keys | None = None,
+    metrics: bool = False,
+    watchers: Sequence[Watcher] = (),
     **options: Unpack[EngineOptions],
 ) -> Starlette:
     """An ASGI app that answers by recipes: files and standard recipes, plans, and engines of one's own.
 
     A file that exposes names is served by them; the others are used together, and their recipes served by their own
     names over all the models there are. The engines are opened when the server starts or, where the app is mounted in another, with the first request; those that
-    the host has opened stay its own. `options` are those of an `Engine`.
+    the host has opened stay its own. `options` are those of an `Engine`. With `keys` only they are answered; `metrics` adds `GET /metrics`;
+    `watchers` hear of each request when it has ended.
 
     Raises what `Engine` raises, and `ValueError` where there is nothing to serve.
     """
-    keeper = Keeper(_engines(recipes, options))
+    keeper = Keeper(_engines(recipes, options, keys))
+    counted = Metrics(keeper.in_flight) if metrics else None
+    hearing: list[Watcher] = [*watchers, *([] if counted is None else [counted])]
     answering: dict[str, Api] = {
         "/v1/chat/completions": Chat(),
         "/v1/responses": Responses(),
         "/v1/messages": Messages(),
     }
     routes = [
-        Route(path, Answering(api, keeper.menu, limits, keep_alive), methods=["POST"])
+        Route(path, Answering(api, keeper.menu, limits, keep_alive, keys, hearing), methods=["POST"])
         for path, api in answering.items()
     ]
-    models = Models(keeper.known)
+    models = Models(keeper, keys)
+    routes += Health(keeper, counted).routes()
     routes += [Route("/v1/models", models.all), Route("/v1/models/{name:path}", models.one)]
 
     @asynccontextmanager
@@ -68,69 +80,197 @@ def app(
     application = Starlette(routes=routes, lifespan=lifespan, middleware=middleware)
     application.add_exception_handler(404, _no_page)
     application.add_exception_handler(405, _no_page)
-    application.state.keeper = keeper
+    application.state.keeper, application.state.keys, application.state.metrics = keeper, keys, counted
     return application
 
 
-def _engines(recipes: Sequence[str | os.PathLike[str] | Plan | Engine], options: EngineOptions) -> list[Engine]:
-    """The host's own engines, and one for each plan that is served by itself."""
+def _engines(
+    recipes: Sequence[str | os.PathLike[str] | Plan | Engine], options: EngineOptions, keys: Keys | None
+) -> list[Engine]:
+    """The host's own engines, and one for each plan that is served by itself, with the budgets of the keys."""
     engines = [recipe for recipe in recipes if isinstance(recipe, Engine)]
     if options and len(engines) == len(recipes):
         raise TypeError("an engine has its options already")
+    if keys is not None and "ledger" not in options:
+        options = {**options, "ledger": keys.purses}
     plans = [recipe for recipe in recipes if isinstance(recipe, Plan)]
     paths = [os.fspath(recipe) for recipe in recipes if not isinstance(recipe, Engine | Plan)]
     plans += plans_to_serve(paths, lambda together: recipes_in(*together))
     return engines + [Engine(with_names(plan), **options) for plan in plans]
 
 
+class _Shift:
+    """Engines that are served together, until others take over and the last request to these has ended."""
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self.menu = Menu(engines, int(time.time()))
+        self.engines = engines
+        self.requests = 0
+        self._is_over = False
+        self._done = anyio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        return all(engine.is_open for engine in self.engines)
+
+    @contextmanager
+    def used(self) -> Iterator[Menu]:
+        self.requests += 1
+        try:
+            yield self.menu
+        finally:
+            self.requests -= 1
+            self._look()
+
+    def over(self) -> None:
+        self._is_over = True
+        self._look()
+
+    def _look(self) -> None:
+        if self._is_over and not self.requests:
+            self._done.set()
+
+    async def opened(self, *, task_status: TaskStatus[None]) -> None:
+        """Open the engines that the host has not, and close them when they are done."""
+        async with AsyncExitStack() as stack:
+            for engine in self.engines:
+                if not engine.is_open:
+                    await stack.enter_async_context(engine)
+            task_status.started()
+            await self._done.wait()
+
+
 class Keeper:
     """Keeps the engines: opens them once, by whoever comes first, and closes those that it has opened."""
 
     def __init__(self, engines: Sequence[Engine]) -> None:
-        self.known = Menu(engines, int(time.time()))
-        self._engines = engines
+        self._now = _Shift(engines)
+        self._before: list[_Shift] = []
         self._opening = anyio.Lock()
+        self._group: TaskGroup | None = None
 
-    async def menu(self) -> Menu:
-        """What is served, all engines open. Without a lifespan nobody says when to close them: they stay open."""
-        if not all(engine.is_open for engine in self._engines):
+    @property
+    def known(self) -> Menu:
+        return self._now.menu
+
+    @property
+    def is_ready(self) -> bool:
+        return self._now.is_open
+
+    def in_flight(self) -> int:
+        self._before = [shift for shift in self._before if shift.requests]
+        return sum(shift.requests for shift in [self._now, *self._before])
+
+    @asynccontextmanager
+    async def menu(self) -> AsyncIterator[Menu]:
+        """What is served, all engines open while the block lasts. Without a lifespan nobody says when to close them."""
+        if not self._now.is_open:
             async with self._opening:
-                for engine in self._engines:
+                for engine in self._now.engines:
                     if not engine.is_open:
                         await engine.__aenter__()
-        return self.known
+        with self._now.used() as menu:
+            yield menu
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for engine in self._engines:
-                if not engine.is_open:
-                    await stack.enter_async_context(engine)
-            yield
+        problem: Exception | None = None
+        async with anyio.create_task_group() as group:
+            try:
+                await group.start(self._now.opened)
+            except Exception as error:  # noqa: BLE001 - raised again outside, so that no exception group hides it
+                problem = error
+            else:
+                self._group = group
+                try:
+                    yield
+                finally:
+                    self._group = None
+                    self._now.over()
+        if problem is not None:
+            raise problem
+
+    async def replace(self, engines: Sequence[Engine]) -> None:
+        """Serve these from now on; requests under way end with those that they began with, which then close.
+
+        Raises what opening them raises, and `ValueError` where there is nothing to serve: then nothing has changed.
+        """
+        if self._group is None:
+            raise RuntimeError("recipes can be replaced while the app's lifespan lasts")
+        new = _Shift(engines)
+        await self._group.start(new.opened)
+        old, self._now = self._now, new
+        self._before.append(old)
+        old.over()
 
 
 class Models:
     """`GET /v1/models`: what is served, for clients of OpenAI's and of Anthropic's form alike."""
 
-    def __init__(self, menu: Menu) -> None:
-        self._menu = menu
+    def __init__(self, keeper: Keeper, keys: Keys | None) -> None:
+        self._keeper = keeper
+        self._keys = keys
 
     async def all(self, request: Request) -> Response:
-        cards = [served.card for served in self._menu.names.values()]
-        listed = {
-            "object": "list",
-            "data": cards,
-            "has_more": False,
-            "first_id": cards[0]["id"],
-            "last_id": cards[-1]["id"],
-        }
-        return _json(200, listed, request.scope)
+        return self._answered(request, self._list)
 
     async def one(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        return self._answered(request, lambda key: self._keeper.known.find(name, key).card)
+
+    def _answered(self, request: Request, what: Callable[[Key | None], Mapping[str, Json]]) -> Response:
         try:
-            return _json(200, self._menu.find(request.path_params["name"]).card, request.scope)
+            key = None if self._keys is None else self._keys.find(request.scope)
+            return _json(200, what(key), request.scope)
         except Problem as problem:
             return _json(problem.status, told_problem(problem, None), request.scope)
+
+    def _list(self, key: Key | None) -> dict[str, Json]:
+        cards = [served.card for served in self._keeper.known.known_to(key).values()]
+        ends = {"first_id": cards[0]["id"], "last_id": cards[-1]["id"]} if cards else {}
+        return {"object": "list", "data": cards, "has_more": False, **ends}
+
+
+class Health:
+    """Whether the process lives, whether it can answer, and its metrics; none of it needs a key."""
+
+    def __init__(self, keeper: Keeper, metrics: Metrics | None) -> None:
+        self._keeper = keeper
+        self._metrics = metrics
+
+    def routes(self) -> list[Route]:
+        routes = [Route("/healthz", self.alive), Route("/readyz", self.ready)]
+        return routes if self._metrics is None else [*routes, Route("/metrics", self.metrics)]
+
+    async def alive(self, request: Request) -> Response:
+        return Response("alive\n", media_type="text/plain")
+
+    async def ready(self, request: Request) -> Response:
+        if self._keeper.is_ready:
+            return Response("ready\n", media_type="text/plain")
+        return Response("not ready: its engines are not open\n", 503, media_type="text/plain")
+
+    async def metrics(self, request: Request) -> Response:
+        assert self._metrics is not None
+        return Response(self._metrics.page(), headers={"content-type": FORM})
+
+
+async def reload(
+    application: Starlette, *recipes: str | os.PathLike[str] | Plan | Engine, **options: Unpack[EngineOptions]
+) -> None:
+    """Let an `app` serve other recipes from now on, with no request dropped.
+
+    Raises what `app` raises, and what opening the engines raises; then the app serves what it did.
+    """
+    state = application.state
+    try:
+        await state.keeper.replace(_engines(recipes, options, state.keys))
+    except Exception:
+        if state.metrics is not None:
+            state.metrics.reloaded(False)
+        raise
+    if state.metrics is not None:
+        state.metrics.reloaded(True)
 
 
 async def _no_page(request: Request, error: Exception) -> Response:

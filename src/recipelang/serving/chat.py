@@ -151,6 +151,7 @@ class ChatSpeaker:
 
 _TYPES = {
     ProblemKind.REQUEST: "invalid_request_error",
+    ProblemKind.KEY: "authentication_error",
     ProblemKind.PERMISSION: "permission_error",
     ProblemKind.NOT_FOUND: "invalid_request_error",
     ProblemKind.TOO_LARGE: "invalid_request_error",

@@ -14,6 +14,7 @@ from recipelang.ir.commitment import answering_calls, commitment
 from recipelang.ir.document import digest_of
 from recipelang.ir.plan import Entry, Plan, Recipe
 from recipelang.runtime.values import Json, Wishes
+from recipelang.serving.keys import Key
 from recipelang.serving.problems import Problem, ProblemKind
 
 
@@ -58,12 +59,21 @@ class Menu:
         if not self.names:
             raise ValueError("there is nothing to serve: the recipes expose no name, and no models to run them with")
 
-    def find(self, name: str) -> Served:
-        """Raises `Problem`."""
-        if name in self.names:
-            return self.names[name]
-        near = nearest(name, self.names)
-        hint = f"did you mean `{near}`?" if near else f"there are {', '.join(f'`{known}`' for known in self.names)}"
+    def known_to(self, key: Key | None) -> dict[str, Served]:
+        """What a key may ask for; without keys all."""
+        if key is None or key.recipes is None:
+            return self.names
+        return {name: served for name, served in self.names.items() if name in key.recipes}
+
+    def find(self, name: str, key: Key | None = None) -> Served:
+        """Raises `Problem`: what a key may not ask for isn't there for it."""
+        names = self.known_to(key)
+        if name in names:
+            return names[name]
+        near = nearest(name, names)
+        hint = (
+            f"did you mean `{near}`?" if near else f"there are {', '.join(f'`{known}`' for known in names) or 'none'}"
+        )
         raise Problem(
             404, ProblemKind.NOT_FOUND, f"there is no model `{name:.100}`; {hint}", "model_not_found", "model"
         )

@@ -144,6 +144,7 @@ def _event(kind: str, **data: Json) -> bytes:
 
 _TYPES = {
     ProblemKind.REQUEST: "invalid_request_error",
+    ProblemKind.KEY: "authentication_error",
     ProblemKind.PERMISSION: "permission_error",
     ProblemKind.NOT_FOUND: "not_found_error",
     ProblemKind.TOO_LARGE: "request_too_large",

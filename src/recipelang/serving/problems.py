@@ -14,6 +14,7 @@ class ProblemKind(StrEnum):
     """Whose affair a problem is; each protocol has words of its own for these."""
 
     REQUEST = "request"  # what was sent can't be answered as it is
+    KEY = "key"  # the client gave no key, or one that is not known
     PERMISSION = "permission"
     NOT_FOUND = "not_found"
     TOO_LARGE = "too_large"

@@ -1,0 +1,75 @@
+"""The settings of a server: what a file and the environment may say, and what is told of mistakes in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recipelang import Limits
+from recipelang.serving.keys import digest_of_key
+from recipelang.serving.settings import Settings, SettingsProblem, settings_in
+
+FILE = """
+recipes = ["team.recipe", "std.direct"]
+port = 9000
+log = "requests"
+ledger = "used.db"
+
+[keys.ann]
+env = "ANN_KEY"
+recipes = ["team/panel"]
+cost = 5.0
+per_minute = 60
+at_once = 4
+
+[keys.bob]
+sha256 = "{digest}"
+"""
+
+
+def written(folder: Path, text: str = FILE) -> Path:
+    file = folder / "server.toml"
+    file.write_text(text.replace("{digest}", digest_of_key("bob-1")), encoding="utf-8")
+    return file
+
+
+def test_a_file_says_what_is_served_to_whom(tmp_path: Path) -> None:
+    found = settings_in(written(tmp_path), {"ANN_KEY": "ann-1"})
+    assert found.recipes == (str(tmp_path / "team.recipe"), "std.direct")
+    assert (found.port, found.host, found.log, found.patience) == (9000, "127.0.0.1", "requests", 30)
+    assert found.keys is not None
+    ann, bob = found.keys
+    assert (ann.digest, ann.budget, ann.per_minute, ann.at_once) == (digest_of_key("ann-1"), Limits(cost=5.0), 60, 4)
+    assert (bob.digest, bob.recipes, bob.budget) == (digest_of_key("bob-1"), None, Limits())
+
+
+def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
+    environment = {"ANN_KEY": "a", "RECIPELANG_PORT": "9001", "RECIPELANG_LOG": "content", "RECIPELANG_METRICS": "off"}
+    found = settings_in(written(tmp_path), environment)
+    assert (found.port, found.log, found.metrics) == (9001, "content", False)
+    assert settings_in(None, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("prot = 80", "did you mean `port`"),
+        ("port = 'http'", "`port` is no whole number from 0 to 65535"),
+        ("port = ", "is no TOML"),
+        ("metrics = 'yes'", "`metrics` is neither true nor false"),
+        ("[keys.ann]\ncost = 1", "says what the key is"),
+        ("[keys.ann]\nenv = 'NOBODY'", "is NOBODY, which is not set"),
+        ("[keys.ann]\nsha256 = 'abc'", "is no SHA-256"),
+        ("[keys.ann]\nenv = 'K'\nrecipe = ['x']", "did you mean `recipes`"),
+        ("[keys.ann]\nenv = 'K'\n[keys.bob]\nenv = 'K'", "is the same key as `ann`"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(SettingsProblem, match=why):
+        settings_in(written(tmp_path, text), {"K": "k"})
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsProblem, match="no such file"):
+        settings_in(tmp_path / "none.toml", {})
