@@ -31,6 +31,10 @@ check *files:
 campaign *arguments:
     .venv/bin/python tests/campaign.py {{arguments}}
 
+# kill runs at random moments, resume them, and look for a call that is paid twice
+kills *arguments:
+    PYTHONPATH=tests .venv/bin/python tests/killed_runs.py {{arguments}}
+
 # write the tables of docs/ from the sources
 docs:
     .venv/bin/python docs/generate.py
