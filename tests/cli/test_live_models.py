@@ -162,3 +162,25 @@ def test_a_program_of_a_real_model_is_run_against_tests(tmp_path: Path) -> None:
     assert "def double(n):" in done.stdout
     verdicts = [event["value"] for event in traced(trace) if event["kind"] == "host_call_end"]
     assert verdicts[-1]["passed"], verdicts
+
+
+def test_a_team_of_a_real_model_is_recorded_and_replayed_to_the_byte(tmp_path: Path) -> None:
+    cassette = tmp_path / "run.cassette"
+    team = ("best_of_n", "--set", "writers=tiny", "--set", "judge_model=tiny", "--set", "drafts=2")
+    question = "What is the capital of France?"
+    done = run(*team, "--record", cassette, question)
+    assert done.returncode == 0, done.stderr
+    assert "3 calls" in done.stderr
+    assert run(*team, "--replay", cassette, question).stdout == done.stdout
+
+
+def test_two_models_that_agree_are_the_answer() -> None:
+    strong = find_model("strong")
+    assert strong is not None
+    if not ModelStore().has(strong):
+        pytest.skip("the larger model is not in the cache: `recipelang models pull strong`")
+    models = ("--set", "scouts=tiny,strong", "--set", "panel=tiny,strong", "--set", "judge_model=strong")
+    done = run("confidence_then_fusion", *models, "What is the capital of Australia?")
+    assert done.returncode == 0, done.stderr
+    assert "Canberra" in done.stdout
+    assert "2 calls" in done.stderr
