@@ -15,6 +15,7 @@ import pytest
 
 from model_calls import outcome_of
 from provider_faults import BROKEN, REPLIES, STREAMS
+from recipelang.backends import clients
 from recipelang.backends.clients import open_client
 from recipelang.backends.openai import OpenAIBackend
 from recipelang.runtime.ports import BackendError, FailureKind, Reply
@@ -30,6 +31,16 @@ from upstream import (
 )
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "asyncio without the extra fast", "trio"])
+def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict[str, str]]:
+    """Each client that may be opened means the same by each row: our own, httpx2 on asyncio, httpx2 on trio."""
+    loop, _, rest = request.param.partition(" ")
+    if rest:
+        monkeypatch.setattr(clients, "find_spec", lambda name: None)
+    return loop, {}
+
 
 PAGE = (Path(__file__).parents[3] / "docs" / "providers.md").read_text(encoding="utf-8")
 KEY = "sk-a-key-that-nobody-sees"
