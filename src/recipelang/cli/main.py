@@ -48,11 +48,9 @@ EXAMPLES = {
         "recipelang run team.recipe --messages conversation.json --format json",
         "recipelang run direct < question.txt > answer.txt",
         'recipelang run team.recipe --record run.cassette "Why is the sky blue?"',
-    ),
-    "resume": (
         'recipelang run team.recipe --journal runs.db --run-id blue "Why is the sky blue?"',
-        "recipelang resume runs.db blue",
     ),
+    "resume": ("recipelang resume runs.db", "recipelang resume runs.db blue --trace trace.json"),
     "simulate": (
         "recipelang simulate team.recipe --profiles models.toml",
         "recipelang simulate team.recipe --recipe confidence --profiles models.toml --sweep threshold=0.5..0.9:0.1",
