@@ -24,7 +24,7 @@ from recipelang.cli.run import fetch, plan_and_default
 from recipelang.cli.values import assigned
 from recipelang.evaluation.contests import equal_cost, report_of
 from recipelang.evaluation.grading import Grade, graded_by_tests, graded_plainly
-from recipelang.evaluation.items import GRADERS, DataProblem, Item, item_of, read_items
+from recipelang.evaluation.items import GRADERS, DataProblem, Item, in_first_half, item_of, read_items
 from recipelang.evaluation.judging import Jury, judging_plan
 from recipelang.evaluation.outcomes import Outcome, ResultsFile
 from recipelang.evaluation.packs import Pack, PackProblem, Verdict, read_pack
@@ -90,6 +90,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--budget", metavar="$AMOUNT", help="the most that all runs together may cost")
     add("--concurrency", type=int, default=8, help="runs at a time (default 8)")
+    add(
+        "--half",
+        choices=("first", "second"),
+        help="only one half of the questions: fix thresholds on one, measure on the other",
+    )
     add("--limit", type=int, metavar="N", help="only N questions, drawn by the seed")
     add("--seed", type=int, default=0, help="of the runs, and of which questions a limit leaves (default 0)")
     add("--results", metavar="FILE", help="keep each run here; a later evaluation goes on where this one ended")
@@ -149,6 +154,8 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     items = (
         read_items(arguments.data, arguments.grader) if pack is None else list(map(item_of, pack.questions.values()))
     )
+    if arguments.half is not None:
+        items = [item for item in items if in_first_half(item.id) == (arguments.half == "first")]
     console = error_console()
     contest = _Contest(arguments, pack, items, console)
     report = contest.until_it_ends()
@@ -200,8 +207,8 @@ class _Contest:
         if alone is not None and known and known <= set(self._pack.models):
             return path, alone
         compilation = with_models(self._pack, place, *self._given.uses)
-        show(compilation.diagnostics)
         if compilation.library is None:
+            show(compilation.diagnostics)
             raise Stop(Exit.PROBLEMS, f"{path} does not go with the models of the pack")
         return path, compilation.library
 
@@ -286,8 +293,12 @@ class _Contest:
         return await stack.enter_async_context(engine)
 
     async def _contestants(self, stack: AsyncExitStack, path: str, plan: Plan) -> list[Contestant]:
-        names = [name for name in self._given.names if name in plan.entries or name in plan.recipes]
-        names = names or list(plan.entries) or [_only(plan, path)]
+        wanted = [own for name in self._given.names if (own := _named(plan, name)) is not None]
+        if self._given.names and not wanted:
+            raise Stop(
+                Exit.USAGE, f"{path} has no recipe {' or '.join(self._given.names)}; it has {', '.join(plan.recipes)}"
+            )
+        names = wanted or list(plan.entries) or [_only(plan, path)]
         functions = lent(plan, self._given.functions, self._given.allow) if self._given.replay is None else {}
         engine = await self._engine(stack, plan, functions)
         found = []
@@ -295,7 +306,8 @@ class _Contest:
             settings = {} if name in plan.entries else assigned(self._given.set, find(plan.recipes, name, "recipe"))
             known = {p.name for p in plan.recipes[name].parameters} if name in plan.recipes else set()
             chosen = {key: value for key, value in settings.items() if key in known}
-            found.append(self._contestant(engine, name, chosen))
+            bare = name.rpartition(".")[2] if name in plan.recipes else name
+            found.append(self._contestant(engine, name, chosen, bare))
         return found
 
     def _contestant(
@@ -416,11 +428,19 @@ def _backend(pack: Pack, arguments: argparse.Namespace) -> ReplayBackend:
     return ReplayBackend(pack, sample=sample, says=said if arguments.says == "words" else concluded)
 
 
+def _named(plan: Plan, name: str) -> str | None:
+    """The exposed name or the recipe that is meant, with or without its module."""
+    if name in plan.entries:
+        return name
+    ends = [recipe for recipe in plan.recipes if recipe == name or recipe.endswith(f".{name}")]
+    return ends[0] if len(ends) == 1 else None
+
+
 def _only(plan: Plan, path: str) -> str:
     bare = Path(path).name.removesuffix(".recipe").removeprefix("std.")
-    own = [name for name in plan.recipes if "." not in name]
-    if bare in plan.recipes or len(own) == 1:
-        return bare if bare in plan.recipes else own[0]
+    own = _named(plan, bare) or (next(iter(plan.recipes)) if len(plan.recipes) == 1 else None)
+    if own is not None:
+        return own
     raise Stop(Exit.USAGE, f"{path} exposes nothing; `--recipe` takes one or more of {', '.join(plan.recipes)}")
 
 

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from itertools import combinations
 from math import factorial, fsum
 
+from recipelang.evaluation.items import in_first_half
 from recipelang.evaluation.packs import Pack, Verdict
 from recipelang.evaluation.replaying import SampleRule, as_asked
 from recipelang.evaluation.reporting import Table
@@ -226,7 +226,7 @@ def _rival(what: str, rights: Sequence[bool], cost: float, whole: Sequence[bool]
 def _smaller(members: Members, votes: _Votes) -> Rival:
     """The best part of the panel on one half of the questions, cheapest of equals, measured on the other half."""
     names = members.names
-    first = [sha256(f"half|{question}".encode()).digest()[0] % 2 == 0 for question in members.questions]
+    first = list(map(in_first_half, members.questions))
 
     def worth(panel: Sequence[str]) -> tuple[int, float]:
         right = sum(is_right for is_right, is_in in zip(votes.of(panel), first, strict=True) if is_in)
