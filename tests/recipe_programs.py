@@ -378,11 +378,12 @@ class Writer:
         called = self.one_of(*self.callable_(what=("role",)))
         call = self.call(called)
         retries = f"retries = {self.pick(1, 3)}" if self.sometimes(3) else None
+        hedge = f"hedge = {self.one_of('100ms', '2s', '30s')}" if self.sometimes(4) else None
         when = f"when = {self.condition()}" if self.sometimes(4) else None
         last = self.fallback(called.returns)
         optional = "optional = true" if last is None and self.sometimes(3) else None
         step = self.new(called.returns, optional=when is not None or optional is not None)
-        text = f"ask {step.text} = {call}" + self.policy(retries, when, last, optional)
+        text = f"ask {step.text} = {call}" + self.policy(retries, hedge, when, last, optional)
         self.names.append(step)
         return text
 
