@@ -23,6 +23,7 @@ VERBS = {
     "cassette": "show what a run recorded, and make a test of it",
     "route": "show which way a request goes, and why, with no model called",
     "plan": "show the most that a recipe can use, step by step",
+    "import": "turn the settings of another router into recipes",
     "fmt": "put recipes into their one layout",
     "graph": "draw a recipe's graph",
     "compile": "write the plan that a host loads",
@@ -34,6 +35,9 @@ VERBS = {
     "probe": "ask models what they can do, and write it into the recipe",
     "models": "fetch, list and remove the models that run on this machine",
 }
+
+MODULES = {"import": "importing"}
+"""Verbs that no module can be called."""
 
 EXAMPLES = {
     "check": (
@@ -68,6 +72,7 @@ EXAMPLES = {
         "recipelang route team.recipe --messages conversation.json --format json",
     ),
     "plan": ("recipelang plan std.fusion", "recipelang plan team.recipe --format json"),
+    "import": ("recipelang import vllm-sr config.yaml -o team.recipe",),
     "fmt": ("recipelang fmt team.recipe", "recipelang fmt --check *.recipe"),
     "graph": ("recipelang graph std.fusion", "recipelang graph team.recipe --format svg -o team.svg"),
     "compile": ("recipelang compile team.recipe -o team.plan.json", "recipelang compile --schema"),
@@ -131,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str]) -> Exit:
     if given and given[0] in VERBS:
-        verb = importlib.import_module(f"recipelang.cli.{given[0]}")
+        verb = importlib.import_module(f"recipelang.cli.{MODULES.get(given[0], given[0])}")
         parser = argparse.ArgumentParser(
             f"recipelang {given[0]}",
             description=VERBS[given[0]] + ".",

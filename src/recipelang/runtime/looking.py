@@ -280,7 +280,10 @@ def language(of: str) -> str:
 
 
 def similar(examples: Texts, of: str) -> float:
-    grams = _grams(_ends_of(of))
+    return _nearest(examples, _grams(_ends_of(of)))
+
+
+def _nearest(examples: Texts, grams: frozenset[str]) -> float:
     return max((_likeness(grams, _grams_of_example(str(example))) for example in examples), default=0.0)
 
 
@@ -291,7 +294,8 @@ def similar_found(examples: Texts, of: str) -> Texts:
 
 
 def contrast(hard: Texts, easy: Texts, of: str) -> float:
-    one, other = similar(hard, of), similar(easy, of)
+    grams = _grams(_ends_of(of))
+    one, other = _nearest(hard, grams), _nearest(easy, grams)
     return min(1.0, max(0.0, 0.5 + 0.5 * (one - other) / max(one + other, _LITTLE)))
 
 
@@ -312,7 +316,7 @@ _LITTLE = 0.3
 def _grams(text: str) -> frozenset[str]:
     """The words of a text and their triples of characters; of writings without blanks, the pairs."""
     found: set[str] = set()
-    for word in _WORD.findall(folded(text)):
+    for word in set(_WORD.findall(folded(text))):
         padded = f" {word} "
         size = 2 if _UNSPACED_ONE.search(word) else 3
         found.update(padded[at : at + size] for at in range(len(padded) - size + 1))

@@ -8,7 +8,7 @@ from recipelang.compilation import compile_text
 from recipelang.diagnostics.rendering import render
 from recipelang.recipetests import coverage_of, run_tests
 from recipelang.recipetests.reporting import covered, failure
-from recipelang.resources import standard_recipe, runnable_recipe_names, standard_tests
+from recipelang.resources import runnable_recipe_names, standard_recipe, standard_tests
 
 RECIPES = runnable_recipe_names()
 

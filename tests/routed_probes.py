@@ -1,0 +1,57 @@
+"""The probes of imported profiles: each request with the decision that it must lead to, routed without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from recipelang.compilation import compile_text
+from recipelang.diagnostics.rendering import render
+from recipelang.hosts.requests import request_of
+from recipelang.hosts.routing import Route, route
+from recipelang.importing.vllm_sr import imported
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A probe, the decision that was expected and the one that was taken."""
+
+    name: str
+    expected: str
+    taken: str
+    route: Route
+
+
+def probed(folder: Path) -> Iterator[Probed]:
+    """Every probe of a profile."""
+    found = imported(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+    compilation = compile_text(found.recipe, "imported.recipe")
+    assert compilation.plan is not None, render(compilation.diagnostics)
+    suite = yaml.safe_load((folder / "probes.yaml").read_text(encoding="utf-8"))
+    for decision in suite["decisions"]:
+        for variant in decision["variants"]:
+            name = variant.get("model", decision.get("model", "vllm-sr/auto"))
+            way = route(compilation.plan, compilation.plan.entries[name], _request(variant))
+            taken = way.choices[0].taken
+            yield Probed(
+                f"{decision['id']}/{variant['id']}",
+                decision["expected_decision"],
+                "" if taken is None else taken.calls.partition("(")[0],
+                way,
+            )
+
+
+def _request(variant: dict[str, Any]) -> Any:
+    messages = variant.get("messages")
+    if messages is None:
+        text = " ".join([variant["query"]] * variant.get("repeat", 1))
+        padding = variant.get("padding")
+        if padding:
+            around = " ".join([padding["text"]] * padding.get("repeat", 1))
+            text = f"{around} {text}" if padding.get("placement", "before") == "before" else f"{text} {around}"
+        messages = [{"role": "user", "content": text}]
+    return request_of(messages, tools=variant.get("tools", []))
