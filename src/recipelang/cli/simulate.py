@@ -10,7 +10,7 @@ from typing import Any
 
 from recipelang.cli.compiling import add_format, print_json
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.run import plan_and_default
+from recipelang.cli.run import name_to_run, plan_and_default
 from recipelang.cli.values import assigned
 from recipelang.hosts.binding import ArgumentProblem, bound_entry, find
 from recipelang.hosts.recorded import run_as_json
@@ -95,7 +95,7 @@ def _profiles(arguments: argparse.Namespace) -> Profiles:
 
 def _settings(plan: Plan, arguments: argparse.Namespace) -> Iterator[tuple[str, Entry]]:
     """What is simulated, each under its name; without a sweep only one."""
-    name = arguments.name or _only_name(plan, arguments.recipe)
+    name = name_to_run(plan, arguments.recipe, arguments.name)
     exposed = plan.entries.get(name)
     recipe: Recipe = plan.recipes[exposed.recipe] if exposed is not None else find(plan.recipes, name, "recipe")
     given: dict[str, Any] = {}
@@ -111,14 +111,6 @@ def _settings(plan: Plan, arguments: argparse.Namespace) -> Iterator[tuple[str, 
         raise Stop(Exit.USAGE, f"`--sweep {arguments.sweep}`: it takes NAME=VALUES, with a name of {names}")
     for text in _values(texts, recipe, swept):
         yield text, _bound(plan, recipe, given | assigned([f"{swept}={text}"], recipe))
-
-
-def _only_name(plan: Plan, path: str) -> str:
-    bare = path.removeprefix("std.")
-    names = [*plan.entries] or [name for name in plan.recipes if name == bare] or [*plan.recipes]
-    if len(names) == 1:
-        return names[0]
-    raise Stop(Exit.USAGE, f"{path} has several recipes; `--recipe` takes one of {', '.join(names)}")
 
 
 def _bound(plan: Plan, recipe: Recipe, given: Mapping[str, Any]) -> Entry:

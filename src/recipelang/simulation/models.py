@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from random import Random
@@ -19,17 +18,9 @@ from recipelang.runtime.ports import BackendError, Delta, ModelCall, Reply
 from recipelang.runtime.values import Json, TokenLogprob, Usage, byte_length
 from recipelang.simulation.profiles import NORMAL, Profile, Profiles, Sureness
 
-RIGHT, WRONG = "right", "wrong"
-_SAID = re.compile(r"ANSWER: (right|wrong \d+)")
 _FILLER = "so "
 _RARE = 1_000_000
 """So many wrong answers there are besides the one that many give."""
-
-
-def conclusion(text: str) -> str | None:
-    """What an answer comes to: `right`, `wrong` and a number, or none where it does not say."""
-    said = _SAID.findall(text)
-    return said[-1] if said else None
 
 
 class SimulatedModels:
@@ -65,15 +56,23 @@ class SimulatedModels:
 
     def _reply(self, call: ModelCall, profile: Profile, drawn: Random) -> Reply:
         tokens = max(1, round(profile.tokens.at(drawn.random())))
-        shown = _SAID.findall("\n".join(text_of(message) for message in call.messages))
+        shown = self._profiles.concluded("\n".join(text_of(message) for message in call.messages))
         come_to = self._conclusion(call, profile, shown, drawn)
         cut = tokens >= call.max_tokens
         if call.schema is not None:
-            text = json.dumps(_Filled(profile, shown, self._text(come_to, 1), drawn).value(json.loads(call.schema)))
+            text = json.dumps(
+                _Filled(profile, [one == self._profiles.right for one in shown], self._text(come_to, 1), drawn).value(
+                    json.loads(call.schema)
+                )
+            )
         else:
             text = _FILLER * tokens if cut else self._text(come_to, tokens)
         prompt = sum(estimated_tokens(byte_length(text_of(message))) for message in call.messages)
-        sure = _sure(profile.confidence, come_to, drawn) if call.logprobs and profile.confidence is not None else None
+        sure = (
+            _sure(profile.confidence, come_to == self._profiles.right, drawn)
+            if call.logprobs and profile.confidence is not None
+            else None
+        )
         return Reply(
             text,
             "length" if cut else "stop",
@@ -86,17 +85,18 @@ class SimulatedModels:
         if come_to is None:
             return _FILLER * tokens
         size = self._sizes.setdefault(come_to, tokens) if tokens > 1 else tokens
-        return f"{_FILLER * (size - 1)}ANSWER: {come_to}"
+        return f"{_FILLER * (size - 1)}{come_to}"
 
     def _conclusion(self, call: ModelCall, profile: Profile, shown: Sequence[str], drawn: Random) -> str | None:
-        if profile.judges is not None and RIGHT in shown:
-            wrong = [one for one in shown if one != RIGHT]
-            return RIGHT if not wrong or drawn.random() < profile.judges else drawn.choice(wrong)
+        right = self._profiles.right
+        if profile.judges is not None and right in shown:
+            wrong = [one for one in shown if one != right]
+            return right if not wrong or drawn.random() < profile.judges else drawn.choice(wrong)
         if profile.correct is None:
             return None
         if self._is_right(call.model.name, profile.correct, drawn):
-            return RIGHT
-        return f"{WRONG} {0 if drawn.random() < self._profiles.alike else 1 + drawn.randrange(_RARE)}"
+            return right
+        return self._profiles.wrong_answer(0 if drawn.random() < self._profiles.alike else 1 + drawn.randrange(_RARE))
 
     def _is_right(self, model: str, correct: float, drawn: Random) -> bool:
         """A request is hard for all, for this model, and this time: as much each as the correlations say."""
@@ -109,17 +109,17 @@ class SimulatedModels:
         return hard + math.sqrt(1 - repeated) * drawn.gauss(0, 1) < NORMAL.inv_cdf(correct)
 
 
-def _sure(sureness: Sureness, come_to: str | None, drawn: Random) -> float:
-    middle = sureness.right if come_to == RIGHT else sureness.wrong
+def _sure(sureness: Sureness, is_right: bool, drawn: Random) -> float:
+    middle = sureness.right if is_right else sureness.wrong
     return min(max(drawn.gauss(middle, sureness.spread), 0.001), 0.999)
 
 
 class _Filled:
     """A value for a JSON Schema: bools and numbers are what the model thinks of the answers that it is shown, in their order."""
 
-    def __init__(self, profile: Profile, shown: Sequence[str], text: str, drawn: Random) -> None:
+    def __init__(self, profile: Profile, shown: Sequence[bool], text: str, drawn: Random) -> None:
         judges = 0.5 if profile.judges is None else profile.judges
-        self._liked = [(one == RIGHT) == (drawn.random() < judges) for one in shown]
+        self._liked = [is_right == (drawn.random() < judges) for is_right in shown]
         self._text = text
         self._drawn = drawn
         self._next = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from bisect import bisect
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,10 @@ from recipelang.runtime.ports import FailureKind
 
 NORMAL = NormalDist()
 _P95 = NORMAL.inv_cdf(0.95)
+
+
+RIGHT, MANY_WRONG = "ANSWER: right", "ANSWER: wrong {}"
+"""How answers end, unless a profile says something else."""
 
 
 class ProfileProblem(ValueError):
@@ -83,12 +88,23 @@ class Profile:
 @dataclass(frozen=True, slots=True)
 class Profiles:
     """Models by their names. `correlation`: how alike models are in what they get right, from 0 to 1; `repeats`: the same
-    for two answers of one model; `alike`: how often a wrong answer is the one that other wrong answers are."""
+    for two answers of one model; `alike`: how often a wrong answer is the one that other wrong answers are.
+    `right` is how a right answer ends, and `wrong` how wrong ones do: where none is said, there are very many."""
 
     models: Mapping[str, Profile] = field(default_factory=dict)
     correlation: float = 0.0
     repeats: float = 0.0
     alike: float = 0.0
+    right: str = RIGHT
+    wrong: tuple[str, ...] = ()
+
+    def concluded(self, text: str) -> list[str]:
+        """What is concluded in a text, by one answer or by several that it shows."""
+        wrong = "|".join(map(re.escape, self.wrong)) or MANY_WRONG.format(r"\d+")
+        return re.findall(f"{re.escape(self.right)}|{wrong}", text)
+
+    def wrong_answer(self, number: int) -> str:
+        return self.wrong[number % len(self.wrong)] if self.wrong else MANY_WRONG.format(number)
 
     def of(self, name: str) -> Profile:
         if name in self.models:
@@ -100,7 +116,9 @@ class Profiles:
 
     def over(self, other: Profiles) -> Profiles:
         """These, and those of the other for what is not here."""
-        return Profiles({**other.models, **self.models}, self.correlation, self.repeats, self.alike)
+        return Profiles(
+            {**other.models, **self.models}, self.correlation, self.repeats, self.alike, self.right, self.wrong
+        )
 
 
 def read_profiles(name: str, text: str) -> Profiles:
@@ -110,7 +128,7 @@ def read_profiles(name: str, text: str) -> Profiles:
     except tomllib.TOMLDecodeError as problem:
         raise ProfileProblem(f"{name} is no TOML: {problem}") from problem
     reading = _Reading(name)
-    reading.only(told, "the file", ("models", "correlation", "repeats", "alike"))
+    reading.only(told, "the file", ("models", "correlation", "repeats", "alike", "right", "wrong"))
     correlation = reading.share(told.get("correlation", 0.0), "correlation")
     repeats = reading.share(told.get("repeats", correlation), "repeats")
     if repeats < correlation:
@@ -120,7 +138,10 @@ def read_profiles(name: str, text: str) -> Profiles:
     models = {
         model: reading.profile(model, its) for model, its in reading.table(told.get("models", {}), "models").items()
     }
-    return Profiles(models, correlation, repeats, reading.share(told.get("alike", 0.0), "alike"))
+    right, wrong = told.get("right", RIGHT), told.get("wrong", [])
+    if not all(isinstance(one, str) and one for one in (right, *wrong)) or right in wrong or isinstance(wrong, str):
+        raise reading.problem("`right` is a text, and `wrong` a list of others")
+    return Profiles(models, correlation, repeats, reading.share(told.get("alike", 0.0), "alike"), right, tuple(wrong))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +223,7 @@ class _Reading:
 def profiles_as_toml(profiles: Profiles) -> str:
     """The file that says the same."""
     lines = [f"correlation = {profiles.correlation}", f"repeats = {profiles.repeats}", f"alike = {profiles.alike}"]
+    lines += [f"right = {json.dumps(profiles.right)}", f"wrong = {json.dumps(profiles.wrong)}"]
     for name, profile in profiles.models.items():
         lines += ["", f"[models.{json.dumps(name)}]", f"latency = {_spread(profile.latency)}"]
         lines.append(f"tokens = {_spread(profile.tokens)}")

@@ -18,7 +18,7 @@ from recipelang.runtime.ledger import Spend
 from recipelang.runtime.ports import HostFunction
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Answer, Json, Message, Request
-from recipelang.simulation.models import RIGHT, SimulatedModels, conclusion
+from recipelang.simulation.models import SimulatedModels
 from recipelang.simulation.profiles import Profiles
 
 QUESTION = Request((Message("user", "What is the answer?"),))
@@ -58,7 +58,7 @@ async def _all(
     outcomes = []
     for number in numbers:
         models.ask(number)
-        outcomes.append(await _one(interpreter, entry, request, seed + number, knows=knows))
+        outcomes.append(await _one(interpreter, entry, request, seed + number, profiles if knows else None))
     return outcomes
 
 
@@ -66,14 +66,14 @@ async def _not_there(**arguments: Json) -> Json:
     raise NotImplementedError("a simulation has no functions of the host")
 
 
-async def _one(interpreter: Interpreter, entry: Entry, request: Request, seed: int, *, knows: bool) -> Outcome:
+async def _one(interpreter: Interpreter, entry: Entry, request: Request, seed: int, truth: Profiles | None) -> Outcome:
     try:
         result = await interpreter.run(entry, request, seed=seed)
     except RunFailure as failure:
         kind, spend, trace = failure.kind.value, failure.spend, failure.trace
-        return Outcome(cast(Spend, spend), None, kind, _fallbacks(cast(Trace, trace)), False if knows else None)
+        return Outcome(cast(Spend, spend), None, kind, _fallbacks(cast(Trace, trace)), None if truth is None else False)
     by = result.answer.model.name if isinstance(result.answer, Answer) else None
-    correct = conclusion(result.text) == RIGHT if knows else None
+    correct = None if truth is None else truth.concluded(result.text)[-1:] == [truth.right]
     return Outcome(result.spend, by, None, _fallbacks(result.trace), correct)
 
 

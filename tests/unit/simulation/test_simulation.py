@@ -140,6 +140,22 @@ def test_a_judge_sides_with_what_is_right_as_often_as_its_profile_says() -> None
     assert found.correct.low <= 0.75 <= found.correct.high
 
 
+def test_answers_take_the_form_that_a_contract_asks_for() -> None:
+    plan = plan_of("""
+contract letter { extract = r"ANSWER: ([A-D])" }
+recipe main() -> answer {
+  ask reply = speak(model = small, contract = letter)
+  return reply { contract = letter }
+}
+expose "main" = main()
+""")
+    profiles = Profiles({"small": always(1, correct=0.6)}, right="ANSWER: B", wrong=("ANSWER: A", "ANSWER: C"))
+    found = simulate(plan, profiles, runs=500)
+    assert found.failures == {}
+    assert found.correct is not None
+    assert found.correct.low <= 0.6 <= found.correct.high
+
+
 def test_calls_fail_as_often_and_in_the_ways_that_the_profile_says() -> None:
     failures = ((FailureKind.SERVER, 0.2), (FailureKind.AUTH, 0.1))
     profiles = Profiles({"small": always(1, failures=failures), "large": always(1), "third": always(1)})
@@ -231,6 +247,8 @@ def test_profiles_are_written_and_read_back_as_they_were() -> None:
         0.25,
         0.5,
         0.125,
+        "A",
+        ("B", "C"),
     )
     assert read_profiles("p.toml", profiles_as_toml(profiles)) == profiles
 
@@ -242,6 +260,7 @@ def test_profiles_are_written_and_read_back_as_they_were() -> None:
         ("colour = 1", "the file has no `colour`"),
         ("correlation = 2", "`correlation` is 2, and is a share from 0 to 1"),
         ("correlation = 0.5\nrepeats = 0.1", "at least as much like itself"),
+        ('right = "A"\nwrong = ["A"]', "`right` is a text, and `wrong` a list of others"),
         ("[models.a]\nlatency = 1", "`a` has no `tokens`"),
         ("[models.a]\nlatency = { median = 2, p95 = 1 }\ntokens = 1", "`a.latency`: the median"),
         ("[models.a]\nlatency = { mean = 2 }\ntokens = 1", "`a.latency` is a number"),
