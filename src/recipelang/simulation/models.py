@@ -85,7 +85,7 @@ class SimulatedModels:
         if come_to is None:
             return _FILLER * tokens
         size = self._sizes.setdefault(come_to, tokens) if tokens > 1 else tokens
-        return f"{_FILLER * (size - 1)}{come_to}"
+        return f"{_FILLER * (size - 1)}\n{come_to}" if size > 1 else come_to
 
     def _conclusion(self, call: ModelCall, profile: Profile, shown: Sequence[str], drawn: Random) -> str | None:
         right = self._profiles.right
