@@ -61,7 +61,16 @@ def test_a_run_that_was_killed_is_resumed_by_the_command(tmp_path: Path, run: Co
 
     with Upstream(script) as upstream:
         recipe, journal = recipe_in(tmp_path, upstream.url), tmp_path / "runs.db"
-        arguments: list[str | Path] = [sys.executable, "-m", "recipelang.cli.main", "run", recipe, "--journal", journal, "Why?"]
+        arguments: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "recipelang.cli.main",
+            "run",
+            recipe,
+            "--journal",
+            journal,
+            "Why?",
+        ]
         with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
             upstream.wait_until(lambda upstream: len(upstream.requests) == 2)
             os.kill(child.pid, signal.SIGKILL)
