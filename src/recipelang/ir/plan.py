@@ -134,7 +134,13 @@ class Role:
     needs: tuple[Need, ...] = ()  # what its model must be able to do
     conversation: bool = True  # whether the client's messages go before the prompt
     shuffle: bool = True  # whether a list of answers is shown in an order drawn from the run's seed
+    tools: bool = False  # whether it may call the client's tools although it has a prompt
     doc: str = ""
+
+    @property
+    def may_call(self) -> bool:
+        """Whether the client's tools are offered to it."""
+        return self.prompt is None or self.tools
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -19,7 +20,7 @@ from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Execution, Frame, evaluate, seed_for
 from recipelang.runtime.ports import Reply
-from recipelang.runtime.values import NOTHING_MORE, Answer, Value
+from recipelang.runtime.values import NOTHING_MORE, Answer, Json, Value
 
 REPAIR_ROLE = "repair"
 """The role of the calls that mend the answer of a `return`, in the trace and for a backend."""
@@ -106,7 +107,7 @@ class PreparedRoleCall:
         if self.max_tokens is not None:
             max_tokens = cast(int, evaluate(self.max_tokens, values, path))
         request = execution.request
-        tools = request.tools if role.prompt is None else ()
+        tools = request.tools if role.may_call else ()
         exchange = Exchange(
             frame,
             path,
@@ -132,7 +133,8 @@ class PreparedRoleCall:
         role = self.role.name
         reply = await exchange.send(messages)
         if contract is None or reply.tool_calls:  # a call of the client's tools is no answer yet
-            return exchange.answer(role, reply, None if reply.tool_calls else reply.text, valid=True)
+            value = _called(reply.tool_calls) if reply.tool_calls else reply.text
+            return exchange.answer(role, reply, value, valid=True)
         answer, problem = _held_to(contract, exchange, role, reply)
         if problem is None or not self.mends:
             return answer
@@ -251,6 +253,19 @@ def unmet(path: str, contract: Contract, answer: Value, problem: str) -> RunFail
         model=answer.model.name if isinstance(answer, Answer) else None,
         best=answer,
     )
+
+
+def _called(calls: Sequence[Mapping[str, Json]]) -> Json:
+    """What calls of the client's tools come to, so that votes can be taken on them: names and arguments, and no numbers."""
+    return [[function.get("name"), _arguments(function)] for function in (call.get("function") or {} for call in calls)]
+
+
+def _arguments(function: Mapping[str, Json]) -> Json:
+    told = function.get("arguments")
+    try:
+        return json.loads(told) if isinstance(told, str) else told
+    except ValueError:
+        return told
 
 
 def _held_to(contract: Contract, exchange: Exchange, role: str, reply: Reply) -> tuple[Answer, str | None]:

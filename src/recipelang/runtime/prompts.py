@@ -118,8 +118,8 @@ class _Page:
 
     def _shown(self, value: Value) -> list[_Piece]:
         match value:
-            case Answer(text=text):
-                return [_Quotation(_cut(text, shown_bytes(value, self.plan)))]
+            case Answer():
+                return [_Quotation(_cut(_said(value), shown_bytes(value, self.plan)))]
             case Authored():
                 return [str(value)]
             case Said():
@@ -204,6 +204,13 @@ def _json_bytes(value: Json) -> int:
 
 def _compact(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _said(answer: Answer) -> str:
+    """What an answer says; of one that calls the client's tools also what it would call."""
+    calls = [call.get("function") or {} for call in answer.tool_calls]
+    told = [f"calls {call.get('name')}({call.get('arguments') or ''})" for call in calls]
+    return "\n".join([*([answer.text] if answer.text else ()), *told]) if told else answer.text
 
 
 def _cut(text: str, limit: int) -> str:

@@ -272,6 +272,7 @@ class Declarer:
             "repair",
             "conversation",
             "shuffle",
+            "tools",
             "json",
             "needs",
         )
@@ -302,6 +303,10 @@ class Declarer:
             self.report(
                 calls.SETTING.at(given.values["contract"].span, "a role that returns a record has no other contract")
             )
+        if "tools" in given.values and not isinstance(returns, AnswerType):
+            self.report(
+                calls.SETTING.at(given.values["tools"].span, "only a role that returns an answer can call tools")
+            )
         return ir.Role(
             name=self.constants.module.qualified(node.name.text),
             parameters=tuple(parameters),
@@ -319,6 +324,7 @@ class Declarer:
             needs=self._needs(given),
             conversation=conversation,
             shuffle=given.boolean("shuffle") is not False,
+            tools=given.boolean("tools") is True,
             doc=node.doc,
         )
 

@@ -90,7 +90,7 @@ def _served(engine: Engine, entry: Entry, whole: str, since: int) -> Served:
         entry,
         digest,
         whole,
-        takes_tools=any(role.prompt is None for role in part.roles.values()),
+        takes_tools=any(role.may_call for role in part.roles.values()),
         answers=bool(roles),
         own_temperature=all(said or role.temperature is not None for role, said in zip(roles, own, strict=True)),
         card=_card(plan, entry, digest, since),

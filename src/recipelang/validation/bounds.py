@@ -393,7 +393,7 @@ class Prover:
 
     def _prompt(self, role: ir.Role, given: Mapping[str, Abstract]) -> Linear:
         """Its bytes and what goes around them; the request's own, and its images, where the role sees it."""
-        request = Linear(0, 1, 1) if role.conversation or role.prompt is None else Linear()
+        request = Linear(0, 1, 1) if role.conversation or role.may_call else Linear()
         prompt = Linear(CALL_TOKENS + 2 * MESSAGE_TOKENS) + request
         for template in (role.system, role.prompt):
             prompt += _template_size(template or (), given, self.facts)
