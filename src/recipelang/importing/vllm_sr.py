@@ -274,7 +274,8 @@ class _Policy:
         if not arms:
             return
         if not ended:
-            default = self.file.model(self.file.whole.at("providers.defaults.default_model"))
+            named = self.file.whole.at("providers.defaults.default_model")
+            default = self.file.model(named) if named.data is not None else None
             self.file.used |= {"direct"} if default else set()
             arms.append(
                 f"    otherwise => direct({default})" if default else '    otherwise => fail("no decision applies")'
