@@ -31,6 +31,7 @@ class Outcome:
     failure: str = ""
     why: str = ""
     judges: Mapping[str, bool | None] = field(default_factory=dict)
+    reported: bool = True  # whether the providers told the tokens; false: they are upper bounds
 
     @property
     def is_right(self) -> bool:

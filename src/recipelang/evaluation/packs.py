@@ -1,6 +1,6 @@
 """Packs of recorded answers: what models said to questions, what it cost, and, kept apart from that, whether it was right.
 
-A pack is a folder with `meta.json`, `questions.jsonl.gz` and `rows.jsonl.gz`. Knows nothing of recipes and of runs.
+A pack is a folder with `meta.json`, `questions.jsonl` and `rows.jsonl`, these two as they are or as `.gz`. Knows nothing of recipes and of runs.
 """
 
 from __future__ import annotations
@@ -88,11 +88,11 @@ def read_pack(folder: str | os.PathLike[str]) -> Pack:
     try:
         meta = json.loads((place / "meta.json").read_text(encoding="utf-8"))
         samples = {name: model["samples"] for name, model in meta["models"].items()}
-        asked = {entry["q"]: entry for entry in _lines(place / "questions.jsonl.gz")}
+        asked = {entry["q"]: entry for entry in _lines(place / "questions.jsonl")}
         indices = {name: model.get("price_index") for name, model in meta["models"].items()}
         read = [
             (_row(entry, asked[entry["q"]], indices), _verdict(entry), entry.get("gr"))
-            for entry in _lines(place / "rows.jsonl.gz")
+            for entry in _lines(place / "rows.jsonl")
         ]
     except FileNotFoundError as error:
         raise PackProblem(f"{place} is no pack: it has no {Path(error.filename).name}") from error
@@ -110,7 +110,8 @@ def read_pack(folder: str | os.PathLike[str]) -> Pack:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Json]]:
-    with gzip.open(path, "rt", encoding="utf-8") as file:
+    packed = path.with_name(f"{path.name}.gz")
+    with path.open(encoding="utf-8") if path.exists() else gzip.open(packed, "rt", encoding="utf-8") as file:
         for line in file:
             if line.strip():
                 yield json.loads(line)

@@ -75,7 +75,7 @@ def _row(summary: Summary) -> list[str]:
         right,
         _money(None if summary.cost is None else summary.cost.value),
         f"{summary.calls:.2f}",
-        f"{summary.prompt_tokens + summary.completion_tokens:,.0f}",
+        _tokens(summary),
         *latency,
     ]
 
@@ -92,6 +92,12 @@ def _compared(comparison: Comparison) -> list[str]:
         "–" if cost is None else f"×{cost.value:.3g}",
         "–" if cost is None else f"{cost.low:.3g} to {cost.high:.3g}",
     ]
+
+
+def _tokens(summary: Summary) -> str:
+    if summary.prompt_tokens is None or summary.completion_tokens is None:
+        return "unknown"
+    return f"{summary.prompt_tokens + summary.completion_tokens:,.0f}"
 
 
 def _percent(value: float) -> str:

@@ -135,4 +135,5 @@ def _outcome(
         failure,
         grade.why,
         dict(grade.judges),
+        spend is not None and spend.reported,
     )

@@ -24,8 +24,8 @@ class Summary:
     failed: int  # runs that ended without an answer: they count as wrong
     cost: Interval | None  # dollars a run; none where a price is unknown
     calls: float  # a run
-    prompt_tokens: float
-    completion_tokens: float
+    prompt_tokens: float | None  # a run; none where a provider did not tell
+    completion_tokens: float | None
     latency: Mapping[float, float] | None  # seconds by quantile; none where none was measured
     seconds: Sequence[float]
     single: bool = False
@@ -96,6 +96,7 @@ def summary_of(name: str, outcomes: Sequence[Outcome], *, single: bool = False) 
     seconds = [outcome.seconds for outcome in outcomes]
     graded = [outcome for outcome in outcomes if outcome.is_graded]
     n = max(1, len(outcomes))
+    reported = all(outcome.reported for outcome in outcomes)
     return Summary(
         name,
         len(outcomes),
@@ -104,8 +105,8 @@ def summary_of(name: str, outcomes: Sequence[Outcome], *, single: bool = False) 
         sum(bool(outcome.failure) for outcome in outcomes),
         mean(known) if known and len(known) == len(costs) else None,
         sum(outcome.calls for outcome in outcomes) / n,
-        sum(outcome.prompt_tokens for outcome in outcomes) / n,
-        sum(outcome.completion_tokens for outcome in outcomes) / n,
+        sum(outcome.prompt_tokens for outcome in outcomes) / n if reported else None,
+        sum(outcome.completion_tokens for outcome in outcomes) / n if reported else None,
         {at: quantile(seconds, at) for at in QUANTILES} if any(seconds) else None,
         seconds,
         single,

@@ -34,9 +34,11 @@ def recipe_names(models: Sequence[str]) -> dict[str, str]:
 def models_text(pack: Pack) -> str:
     """The declarations of a pack's models, as a recipe may use them."""
     lines = [f'backend {BACKEND} {{ kind = openai, url = "http://127.0.0.1:1/v1" }}', ""]
-    for model, name in recipe_names(pack.models).items():
+    names = recipe_names(pack.models)
+    width = max(map(len, names.values()), default=0)
+    for model, name in names.items():
         quoted = model.replace("\\", "\\\\").replace('"', '\\"')
-        lines.append(f'model {name} {{ backend = {BACKEND}, id = "{quoted}" }}')
+        lines.append(f'model {name:<{width}} {{ backend = {BACKEND}, id = "{quoted}" }}')
     return "\n".join(lines) + "\n"
 
 
