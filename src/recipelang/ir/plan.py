@@ -12,10 +12,16 @@ from typing import Annotated, Literal
 from recipelang.ir.certificate import Certificate
 from recipelang.ir.expressions import Expression, FailExpression
 from recipelang.ir.limits import Amount, Count, Factor, Finite, Name, Positive
-from recipelang.ir.sizing import DEFAULT_COOLDOWN, DEFAULT_HOST_BYTES, DEFAULT_QUEUE
+from recipelang.ir.sizing import DEFAULT_HOST_BYTES
 from recipelang.ir.tagging import ByKind
 from recipelang.ir.template import Template
 from recipelang.ir.types import Type
+
+DEFAULT_COOLDOWN = 10.0
+"""Seconds for which a model that failed too often is not called."""
+
+DEFAULT_QUEUE = 100
+"""Calls that may wait for a backend that takes so many at once."""
 
 # ------------------------------------------------------------ what is called
 

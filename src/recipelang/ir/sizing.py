@@ -65,9 +65,3 @@ PIECE_MARGIN = 8
 
 REQUEST_REPAIRS = 1
 """Repairs that the form which a request asks for may have, at most: bounds are proved before there is a request."""
-
-DEFAULT_COOLDOWN = 10.0
-"""Seconds for which a model that failed too often is not called."""
-
-DEFAULT_QUEUE = 100
-"""Calls that may wait for a backend that takes so many at once."""

@@ -8,7 +8,8 @@ from typing import Any, Literal, cast
 from recipelang.diagnostics import Edit, Fix, Label, Report
 from recipelang.diagnostics.catalogue import calls, modules, names, types, warnings
 from recipelang.ir import plan as ir
-from recipelang.ir.sizing import DEFAULT_COOLDOWN, DEFAULT_MAX_TOKENS, DEFAULT_QUEUE
+from recipelang.ir.plan import DEFAULT_COOLDOWN, DEFAULT_QUEUE
+from recipelang.ir.sizing import DEFAULT_MAX_TOKENS
 from recipelang.ir.types import (
     AnswerType,
     ContractType,

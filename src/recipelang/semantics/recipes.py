@@ -218,20 +218,21 @@ class RecipeChecker:
         call, type = self.caller.call(step.call, inner, wants="role", step="ask")
         fallback, type = self._fallback(policy, scope, type)
         optional = self._is_optional(policy, fallback)
+        timeout = policy.duration("timeout")
         return ir.Ask(
             name=step.name.text,
             type=_maybe(type) if optional or when is not None else type,
             call=cast(ir.Call, call),
-            timeout=policy.duration("timeout"),
+            timeout=timeout,
             retries=policy.integer("retries", 0, MAX_RETRIES) or 0,
-            hedge=self._hedge(policy),
+            hedge=self._hedge(policy, timeout),
             fallback=fallback,
             optional=optional,
             when=when,
         )
 
-    def _hedge(self, policy: Attributes) -> float | None:
-        hedge, timeout = policy.duration("hedge"), policy.duration("timeout")
+    def _hedge(self, policy: Attributes, timeout: float | None) -> float | None:
+        hedge = policy.duration("hedge")
         if hedge is not None and hedge >= (DEFAULT_TIMEOUT if timeout is None else timeout):
             self.report(
                 calls.SETTING.at(

@@ -37,7 +37,7 @@ class Key:
         """A key by its own words.
 
         >>> Key.of("ann", "secret-1").digest[:12]
-        '5b11618c2e44'
+        'f7e7c36e458e'
         """
         return Key(name, digest_of_key(secret), **more)  # type: ignore[arg-type] # the fields above
 
