@@ -270,7 +270,7 @@ class _Contest:
             whole = len(evaluation.contestants) * len(evaluation.items)
             done = sum(len(evaluation.outcomes(contestant)) for contestant in evaluation.contestants)
             task = bar.add_task("", total=whole, completed=done)
-            if done:
+            if done and self._given.results is not None and not evaluation.spending.spent:
                 say(self._console, f"{done} of {whole} runs are in {self._given.results} already")
 
             def told(_outcome: Outcome) -> None:

@@ -12,6 +12,8 @@ from recipelang.evaluation.summing import Report
 
 WIDTH, HEIGHT = 760, 380
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 20, 46
+LABEL, LINE = 120, 12
+"""What a label takes, in pixels."""
 COLOURS = ("#2563a8", "#b4442c", "#2e7d4f", "#8a5aa8", "#a8781e", "#3a8f96", "#9c3d6e", "#5b6770")
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 980px; margin: 2em auto; padding: 0 1em; color: #1c2126; background: #fff }
@@ -54,17 +56,27 @@ def _frontier(report: Report) -> str:
     parts = [_axes([(at, f"${at:g}") for at in across.ticks], across, up, "dollars a run")]
     line = [(across(s.cost.value), up(s.accuracy.value)) for s in report.frontier if s.cost and s.cost.value > 0]
     parts.append(_path(line, "#9aa4ad", "4 3"))
+    placed: list[tuple[float, float]] = []
     for number, (summary, cost) in enumerate(shown):
         x, y = across(cost), up(summary.accuracy.value)
         colour = "#8b949c" if summary.single else COLOURS[number % len(COLOURS)]
         low, high = up(summary.accuracy.low), up(summary.accuracy.high)
         end = ' text-anchor="end"' if x > WIDTH * 0.75 else ""
+        at = _free(placed, x - (LABEL if end else 0), y - 6)
         parts.append(
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}" stroke="{colour}"/>'
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"><title>{escape(summary.name)}</title></circle>'
-            f'<text x="{x + (-7 if end else 7):.1f}" y="{y - 6:.1f}"{end}>{escape(summary.name[:40])}</text>'
+            f'<text x="{x + (-7 if end else 7):.1f}" y="{at:.1f}"{end}>{escape(summary.name[:40])}</text>'
         )
     return _picture("Accuracy and cost", parts)
+
+
+def _free(placed: list[tuple[float, float]], x: float, y: float) -> float:
+    """The nearest height below at which a label that begins at `x` covers no other."""
+    while any(abs(x - other) < LABEL and abs(y - height) < LINE for other, height in placed):
+        y += LINE / 2
+    placed.append((x, y))
+    return y
 
 
 def _latency(report: Report) -> str:
