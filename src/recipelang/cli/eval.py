@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from recipelang.backends.opening import BackendProblem
+from recipelang.backends.cassettes import Cassette, CassetteProblem, Replay
+from recipelang.backends.opening import BackendProblem, open_backends
 from recipelang.cli.compiling import show
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.lending import READY_MADE, lent
@@ -37,8 +38,9 @@ from recipelang.evaluation.summing import Report, as_json
 from recipelang.evaluation.worlds import STRATEGIES, models_text, recipe_names, with_models
 from recipelang.hosts.binding import ArgumentProblem, find
 from recipelang.hosts.engine import Engine
-from recipelang.hosts.functions import FunctionProblem
+from recipelang.hosts.functions import FunctionProblem, functions_for
 from recipelang.hosts.local import local_models_in, models_of
+from recipelang.hosts.recorded import recorded_world, replayed_world
 from recipelang.hosts.requests import RequestProblem
 from recipelang.ir.plan import Plan
 from recipelang.localmodels.server import local_models
@@ -127,7 +129,7 @@ def run(arguments: argparse.Namespace) -> Exit:
                 return _check(arguments)
             case _:
                 return _evaluate(arguments)
-    except (DataProblem, PackProblem, LoadProblem) as problem:
+    except (CassetteProblem, DataProblem, PackProblem, LoadProblem) as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
     except (ArgumentProblem, FunctionProblem, RequestProblem) as problem:
         raise Stop(Exit.USAGE, str(problem)) from problem
@@ -178,6 +180,8 @@ class _Contest:
         self._spending = Spending(_dollars(arguments.budget))
         self._store = ModelStore()
         self.stopped = ""
+        self._cassette: Cassette | None = None  # one for all contestants, as the one that is replayed
+        self._replay = None if arguments.replay is None else Replay.of(arguments.replay)
         self._backend = None if pack is None else _backend(pack, arguments)
         self._plans = [self._plan(path) for path in arguments.recipes]
         self._world = self._plans[0][1] if self._plans else self._plan("std.direct")[1]
@@ -196,6 +200,11 @@ class _Contest:
             if isinstance(first, NotRecorded):
                 raise Stop(Exit.NO_ANSWER, str(first)) from group
             raise first from group
+
+    def _secrets(self) -> list[str]:
+        """What must not stand in a recording: the keys of the backends."""
+        keys = [backend.key.variable for _, plan in self._plans for backend in plan.backends.values() if backend.key]
+        return [os.environ[variable] for variable in keys if os.environ.get(variable)]
 
     def _plan(self, path: str) -> tuple[str, Plan]:
         """A recipe's plan with the models at hand."""
@@ -216,6 +225,8 @@ class _Contest:
         results = ResultsFile(self._given.results)
         async with AsyncExitStack() as stack:
             stack.callback(results.close)
+            if self._given.record is not None:
+                self._cassette = stack.enter_context(Cassette.opened(self._given.record, self._secrets()))
             contestants = [
                 contestant for path, plan in self._plans for contestant in await self._contestants(stack, path, plan)
             ]
@@ -282,14 +293,19 @@ class _Contest:
             say(self._console, f"stopped: {evaluation.stopped}", "yellow")
 
     async def _engine(self, stack: AsyncExitStack, plan: Plan, functions: Mapping[str, Any] | None = None) -> Engine:
-        given = self._given
         if self._backend is not None:
             engine = Engine(plan, backends=dict.fromkeys(plan.backends, self._backend), functions=functions)
-        elif given.replay is not None:
-            engine = Engine(plan, replay=given.replay)
+        elif self._replay is not None:
+            backends, played = replayed_world(plan, self._replay)
+            engine = Engine(plan, backends=backends, functions=played)
         else:
             models = await stack.enter_async_context(local_models(self._store, lambda _: None))
-            engine = Engine(plan, endpoints=models, functions=functions, environment=os.environ, record=given.record)
+            if self._cassette is None:
+                engine = Engine(plan, endpoints=models, functions=functions, environment=os.environ)
+            else:
+                live = await stack.enter_async_context(open_backends(plan, os.environ, endpoints=models))
+                backends, played = recorded_world((live, functions_for(plan, functions or {})), self._cassette)
+                engine = Engine(plan, backends=backends, functions=played)
         return await stack.enter_async_context(engine)
 
     async def _contestants(self, stack: AsyncExitStack, path: str, plan: Plan) -> list[Contestant]:
