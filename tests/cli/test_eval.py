@@ -10,6 +10,7 @@ import pytest
 
 from commands import Command, command
 from recorded_answers import write_pack
+from upstream import Upstream, replying
 
 MODELS = ("good", "fair", "poor")
 TEAM = """
@@ -220,3 +221,48 @@ def test_a_pack_is_held_to_a_baseline(run: Command, pack: Path, tmp_path: Path) 
 def test_what_makes_no_sense_is_said(run: Command, team: Path, arguments: list[str], message: str) -> None:
     done = run("eval", *arguments)
     assert (done.status, message in done.err) == (2, True), done.err
+
+
+LIVE = """
+backend lab {{ kind = openai, url = "{url}", key = env("LAB_KEY") }}
+model small {{ backend = lab, id = "small", price = {{ input = $1, output = $1 }} }}
+role respond() {{ max_tokens = 100 }}
+recipe once(m: model) -> answer {{
+  ask reply = respond(model = m)
+  return reply
+}}
+expose "team/once" = once(small)
+"""
+ASKED = [
+    {"prompt": "Which is the largest planet?", "grader": "exact", "reference": "Jupiter", "kind": "planet"},
+    {"prompt": "Which is the smallest?", "grader": "choice", "reference": "A", "kind": "planet"},
+]
+
+
+def test_a_live_evaluation_is_recorded_in_one_cassette_and_replayed_to_the_same_report(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_KEY", "sk-of-the-lab")
+    Path("data.jsonl").write_text("\n".join(map(json.dumps, ASKED)), encoding="utf-8")
+    asked = ("eval", "live.recipe", "--data", "data.jsonl", "--single", "small", "--budget", "1", "--format", "json")
+    with Upstream(replying("Jupiter.")) as upstream:
+        Path("live.recipe").write_text(LIVE.format(url=upstream.url), encoding="utf-8")
+        first = told(run(*asked, "--record", "runs.cassette"))
+    assert [one["right"] for one in first["contestants"]] == [1, 1]
+    assert first["spent"] > 0
+    assert "sk-of-the-lab" not in Path("runs.cassette").read_text(encoding="utf-8")
+    again = told(run(*asked, "--replay", "runs.cassette"))
+    assert [(one["name"], one["right"], one["cost"]) for one in again["contestants"]] == [
+        (one["name"], one["right"], one["cost"]) for one in first["contestants"]
+    ]
+
+
+def test_a_budget_that_one_run_could_pass_lets_nothing_be_asked(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_KEY", "sk-of-the-lab")
+    Path("data.jsonl").write_text(json.dumps(ASKED[0]), encoding="utf-8")
+    with Upstream(replying("Jupiter.")) as upstream:
+        Path("live.recipe").write_text(LIVE.format(url=upstream.url), encoding="utf-8")
+        done = run("eval", "live.recipe", "--data", "data.jsonl", "--budget", "$0.00001")
+        assert upstream.requests == []
+    assert done.status == 3
+    assert "stopped: a run of `team/once` may cost $" in done.err
