@@ -200,6 +200,9 @@ def test_a_pack_is_held_to_a_baseline(run: Command, pack: Path, tmp_path: Path) 
         0,
         "tiny: 6 of 6 baselines reproduced, to the integer and to nine decimals",
     )
+    baseline["core_questions"]["held"] = 7  # type: ignore[index]
+    file.write_text(json.dumps(baseline), encoding="utf-8")
+    assert "✗ questions: 8, not 7" in run("eval", "--pack", pack, "--check", file, "--split", "held").out
     baseline["single"]["good"] = score(7, 0.040000001)  # type: ignore[index]
     file.write_text(json.dumps(baseline), encoding="utf-8")
     done = run("eval", "--pack", pack, "--check", file)

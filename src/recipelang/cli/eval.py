@@ -110,6 +110,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--says", choices=("final", "words"), default="final", help="of a pack: models say their final answers, or all")
     add("--models", metavar="MODELS", help="panel: its members")
+    add("--split", metavar="NAME", help="check: of a baseline that tells of several splits, this one (default public)")
     add("--check", metavar="FILE", help="check: the baseline that a pack is held to")
     cassette = parser.add_mutually_exclusive_group()
     cassette.add_argument("--record", metavar="FILE", help="take down all traffic with models in a cassette")
@@ -549,12 +550,14 @@ def _panel(arguments: argparse.Namespace) -> Exit:
 
 
 def _check(arguments: argparse.Namespace) -> Exit:
-    from recipelang.evaluation.baselines import checked  # deferred: one mode of three
+    from recipelang.evaluation.baselines import checked, of_split  # deferred: one mode of three
 
     pack = _pack(arguments)
     if arguments.check is None:
         raise Stop(Exit.USAGE, "held to what? `--check FILE` names a baseline")
     told = json.loads(Path(arguments.check).read_text(encoding="utf-8"))
+    if arguments.split is not None:
+        told = of_split(told, arguments.split)
     wrong = total = 0
 
     def tell(name: str, problem: str | None) -> None:

@@ -193,6 +193,20 @@ async def _hold(
     tell(prefix + strategy.name, f"{runs.score}, not {strategy.score}" if wrong else None)
 
 
+def of_split(told: Any, split: str) -> Any:  # Any: a baseline's JSON, or a part of it
+    """A baseline with the numbers of one split alone, where it has those of several.
+
+    >>> of_split({"single": {"m": {"public": {"n": 3}, "other": {"n": 2}}}}, "other")
+    {'single': {'m': {'other': {'n': 2}}}}
+    """
+    if isinstance(told, list):
+        return [of_split(item, split) for item in told]
+    if not isinstance(told, Mapping):
+        return told
+    left_out = {"public"} if split in told else set()
+    return {name: of_split(value, split) for name, value in told.items() if name not in left_out}
+
+
 def split_of(told: Told) -> str:
     """Which questions a baseline's numbers are about: `public`, unless it has others only."""
     return "public" if "public" in told else next(iter(told))
