@@ -22,6 +22,7 @@ VERBS = {
     "eval": "measure what recipes bring and cost, on questions or on recorded answers",
     "test": "run the tests of recipes, with scripted models and in no time",
     "cassette": "show what a run recorded, and make a test of it",
+    "trace": "show what happened in a run as a page for a browser",
     "route": "show which way a request goes, and why, with no model called",
     "plan": "show the most that a recipe can use, step by step",
     "import": "turn the settings of another router into recipes",
@@ -73,6 +74,7 @@ EXAMPLES = {
         "recipelang eval --pack packs/gpqa --check baselines/gpqa.json",
     ),
     "test": ("recipelang test team.recipe", "recipelang test --coverage recipes/", "recipelang test std.fusion"),
+    "trace": ("recipelang run team.recipe --trace run.json 'Why?'", "recipelang trace view run.json -o run.html"),
     "cassette": ("recipelang cassette show run.cassette", "recipelang cassette to-test run.cassette team.recipe"),
     "route": (
         'recipelang route auto "Prove that 7 is prime."',

@@ -13,10 +13,13 @@ from anyio.abc import TaskGroup, TaskStatus
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from recipelang.drawing.graph import graph_of
+from recipelang.drawing.page import page
+from recipelang.drawing.svg import svg
 from recipelang.hosts.engine import Engine, EngineOptions
 from recipelang.hosts.exposing import plans_to_serve, with_names
 from recipelang.hosts.recipes import recipes_in
@@ -69,6 +72,7 @@ def app(
         for path, api in answering.items()
     ]
     models = Models(keeper, keys)
+    routes += [Route("/ui", _page), Route("/ui/graph/{name:path}", models.graph)]
     routes += Health(keeper, counted).routes()
     routes += [Route("/v1/models", models.all), Route("/v1/models/{name:path}", models.one)]
 
@@ -218,10 +222,21 @@ class Models:
         name = request.path_params["name"]
         return self._answered(request, lambda key: self._keeper.known.find(name, key).card)
 
-    def _answered(self, request: Request, what: Callable[[Key | None], Mapping[str, Json]]) -> Response:
+    async def graph(self, request: Request) -> Response:
+        """The recipe behind a name, as a picture for the page."""
+        name = request.path_params["name"]
+
+        def drawn(key: Key | None) -> Response:
+            served = self._keeper.known.find(name, key)
+            return Response(svg(graph_of(served.engine.plan, served.entry.recipe)), media_type="image/svg+xml")
+
+        return self._answered(request, drawn)
+
+    def _answered(self, request: Request, what: Callable[[Key | None], Response | Mapping[str, Json]]) -> Response:
         try:
             key = None if self._keys is None else self._keys.find(request.scope)
-            return _json(200, what(key), request.scope)
+            told = what(key)
+            return told if isinstance(told, Response) else _json(200, told, request.scope)
         except Problem as problem:
             return _json(problem.status, told_problem(problem, None), request.scope)
 
@@ -271,6 +286,11 @@ async def reload(
         raise
     if state.metrics is not None:
         state.metrics.reloaded(True)
+
+
+async def _page(_: Request) -> Response:
+    rules = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+    return HTMLResponse(page(), headers={"content-security-policy": rules, "x-content-type-options": "nosniff"})
 
 
 async def _no_page(request: Request, error: Exception) -> Response:
