@@ -355,7 +355,7 @@ class _Contest:
 
         plan = compile_file(str(STRATEGIES)).library
         assert plan is not None  # it comes with the package
-        wanted = {name: recipe for name, recipe in plan.recipes.items() if name in ("single", "first_samples")}
+        wanted = {name: recipe for name, recipe in plan.recipes.items() if name in MEASURES}
         roles = dict(plan.roles)
         if self._pack is None:
             roles = {name: replace(role, max_tokens=LIVE_TOKENS) for name, role in roles.items()}
@@ -376,7 +376,8 @@ class _Contest:
         if times < 2:
             return [note]
         arguments = {"thinker": model, "samples": times}
-        extra = self._contestant(engine, "first_samples", arguments, f"{self._called[model]} {times} times")
+        recipe = "first_attempts" if self._pack is None else "first_samples"
+        extra = self._contestant(engine, recipe, arguments, f"{self._called[model]} {times} times")
         before = evaluation.contestants
         evaluation.contestants = [*before, extra]
         try:
@@ -416,6 +417,8 @@ def _some(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
     return [item for item in items if item.id in chosen]
 
 
+MEASURES = ("single", "first_samples", "first_attempts")
+"""The recipes that others are measured by."""
 LIVE_TOKENS = 1000
 """Completion tokens of a single model that recipes are compared with, as `std.direct` has them."""
 

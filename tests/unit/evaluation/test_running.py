@@ -13,6 +13,7 @@ from recipelang.evaluation.outcomes import ResultsFile
 from recipelang.evaluation.packs import Verdict
 from recipelang.evaluation.running import Contestant, Evaluation
 from recipelang.evaluation.spending import Spending, worst_cost
+from recipelang.evaluation.worlds import STRATEGIES
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.requests import request_of
 from recipelang.runtime.ports import BackendError, FailureKind, ModelCall, Reply
@@ -120,3 +121,32 @@ async def test_what_is_in_the_results_is_not_run_again_unless_the_recipe_is_anot
     assert len(evaluation.outcomes(evaluation.contestants[0])) == 8
     await evaluated(again, results=file, recipe=RECIPE.replace("100", "200"))
     assert again.calls == 8
+
+
+class Says:
+    """Says one thing after the other."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+
+    async def complete(self, call: ModelCall) -> Reply:
+        return Reply(self.texts.pop(0), usage=Usage(1, 1))
+
+
+async def test_attempts_of_one_model_vote_by_what_they_come_to() -> None:
+    backend = Says("Mars?", "I think so. Answer: Jupiter.", "Mars", "By mass. The answer is: **jupiter**")
+    plan = plan_of(f"{STRATEGIES.read_text(encoding='utf-8')}\n{MODELS}", world="")
+
+    async def is_right(by: str, said: str) -> bool:
+        raise AssertionError
+
+    functions = {"is_right": is_right}
+    async with Engine(plan, backends={"lab": backend}, functions=functions) as engine:  # type: ignore[dict-item]  # it never streams
+        result = await engine.run("first_attempts", "?", arguments={"thinker": "small", "samples": 4})
+    assert result.text == "I think so. Answer: Jupiter."
+
+
+MODELS = """
+backend lab { kind = openai, url = "http://127.0.0.1:1/v1" }
+model small { backend = lab, id = "small" }
+"""
