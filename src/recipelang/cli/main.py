@@ -74,7 +74,7 @@ EXAMPLES = {
         "recipelang eval --pack packs/gpqa --check baselines/gpqa.json",
     ),
     "test": ("recipelang test team.recipe", "recipelang test --coverage recipes/", "recipelang test std.fusion"),
-    "trace": ("recipelang run team.recipe --trace run.json 'Why?'", "recipelang trace view run.json -o run.html"),
+    "trace": ("recipelang trace view run.json -o run.html",),
     "cassette": ("recipelang cassette show run.cassette", "recipelang cassette to-test run.cassette team.recipe"),
     "route": (
         'recipelang route auto "Prove that 7 is prime."',
