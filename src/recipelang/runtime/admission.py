@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from recipelang.ir.certificate import Bound, Certificate
 from recipelang.ir.plan import Budget, Choose, Entry, HostCall, Let, Plan, RecipeCall, Return, Step
@@ -14,6 +14,7 @@ from recipelang.runtime.ledger import ROUNDING, Limits
 from recipelang.runtime.members import images_of
 from recipelang.runtime.needs import needs_of
 from recipelang.runtime.prompts import request_bytes
+from recipelang.runtime.quick import dataclass
 from recipelang.runtime.scheduling import PreparedRecipe
 from recipelang.runtime.values import Request
 

@@ -306,7 +306,14 @@ def test_no_model_at_all_fails_the_step(name: str) -> None:
 
 # ------------------------------------------------------------------ totality
 
-values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.sampled_from((A, SMALL))
+values = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.sampled_from((A, SMALL))
+)
 lists = st.lists(values, max_size=4).map(tuple)
 
 
