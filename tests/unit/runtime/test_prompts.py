@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,16 @@ def test_a_record_that_the_recipe_made_is_quoted_field_by_field() -> None:
 def test_answers_are_shown_without_a_name() -> None:
     prompt = prompted((answer("a", model=SMALL), answer("b", model=LARGE), answer("c", model=FREE)))
     assert not any(word in prompt for word in ("small", "large", "free", "speak", "lab"))
+
+
+def test_an_answer_that_calls_tools_is_shown_with_what_it_calls() -> None:
+    calls = (
+        {"id": "1", "function": {"name": "moons", "arguments": '{"of": 1}'}},
+        {"id": "2", "function": {"name": "rings"}},
+    )
+    said = replace(answer("Let me look."), tool_calls=calls)
+    assert quoted(prompted((said,))) == ['Let me look.\ncalls moons({"of": 1})\ncalls rings()']
+    assert quoted(prompted((replace(said, text=""),))) == ['calls moons({"of": 1})\ncalls rings()']
 
 
 def test_the_order_of_answers_is_drawn_from_the_seed() -> None:

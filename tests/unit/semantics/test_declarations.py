@@ -198,6 +198,8 @@ def test_a_contract_demands_what_can_be_checked(attributes: str, code: str | Non
         ('role r() -> mark { prompt = "a", repair = 2 }', []),
         ('role r() -> mark { prompt = "a", contract = request.format }', ["E0407"]),
         ('role r() -> holder { prompt = "a" }', ["E0315"]),
+        ('role r() { prompt = "a", tools = true }', []),
+        ('role r() -> mark { prompt = "a", tools = true }', ["E0407"]),
     ],
 )
 def test_a_role_is_one_call_with_a_form(role: str, found: list[str]) -> None:
