@@ -100,8 +100,8 @@ def _depth(expansion: Expansion, depths: dict[str, float]) -> float:
 def grown(data: bytes) -> str:
     """A text of the grammar; nearly always one that can be read (a name may happen to be a keyword)."""
     choices = _Choices(data)
-    starts = [*["language"] * choices.below(2), *["_declaration"] * choices.below(8)]
-    words = [word for start in starts for word in _words(start, choices)]
+    head = ["language", "1"] * choices.below(2)
+    words = [*head, *(word for _ in range(choices.below(8)) for word in _words("_declaration", choices))]
     text = _gap(choices, bare=True)
     for word, following in pairwise([*words, "}"]):
         text += word + _gap(choices, bare=word in BRACKETS or following in BRACKETS)

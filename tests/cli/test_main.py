@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 from commands import Command, command
-from recipelang.cli.main import EXAMPLES, VERBS
+from recipelang.cli.main import EXAMPLES, MODULES, VERBS
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_the_help_of_a_verb_shows_examples_that_it_takes(verb: str, run: Command
     done = run(verb, "--help")
     assert done.status == 0
     parser = argparse.ArgumentParser()
-    importlib.import_module(f"recipelang.cli.{verb}").configure(parser)
+    importlib.import_module(f"recipelang.cli.{MODULES.get(verb, verb)}").configure(parser)
     assert EXAMPLES[verb]
     for example in EXAMPLES[verb]:
         assert example in done.out
