@@ -31,6 +31,8 @@ NEVER = {
     "context_management": "is not to be had: the conversation is used as it comes",
     "moderation": "is not to be had",
 }
+_LOGPROBS = "message.output_text.logprobs"
+_THOUGHTS = "reasoning.encrypted_content"
 _TEXTS = ("input_text", "output_text", "text", "refusal")
 
 
@@ -367,11 +369,12 @@ def _text(fields: Fields) -> tuple[tuple[Contract, bool] | None, str | None, Jso
 
 
 def _includes_logprobs(fields: Fields) -> bool:
+    """Clients that keep their own conversations ask for encrypted thoughts as a matter of course. There are none."""
     wanted = fields.listed("include") or []
-    unknown = [one for one in wanted if one != "message.output_text.logprobs"]
+    unknown = [one for one in wanted if one not in (_LOGPROBS, _THOUGHTS)]
     if unknown:
-        fields.refuse("include", f"has {unknown[0]!r:.60}; there is `message.output_text.logprobs`")
-    return bool(wanted)
+        fields.refuse("include", f"has {unknown[0]!r:.60}; there is `{_LOGPROBS}`")
+    return _LOGPROBS in wanted
 
 
 def _only_one(fields: Fields) -> None:

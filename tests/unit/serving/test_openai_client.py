@@ -407,6 +407,13 @@ def test_a_response_has_no_memory(scene: Scene) -> None:
         scene.client.responses.create(model="vllm-sr/auto", input="And?", previous_response_id="resp_1")
 
 
+def test_thoughts_that_a_response_does_not_have_may_be_asked_for_as_clients_do(scene: Scene) -> None:
+    asked: Any = {"include": ["reasoning.encrypted_content"], "store": False, "reasoning": {"summary": "auto"}}
+    answer = scene.client.responses.create(model="vllm-sr/auto", input="Which planet?", **asked)
+    assert [item.type for item in answer.output] == ["message"]
+    assert "logprobs" not in scene.sent()
+
+
 def test_a_response_that_breaks_says_that_it_failed(scene: Scene) -> None:
     scene.script(streamed(chunk("Jup"), done=False))
     kinds = [e.type for e in scene.client.responses.create(model="vllm-sr/auto", input="Which?", stream=True)]
