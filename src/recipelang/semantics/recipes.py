@@ -274,7 +274,7 @@ class RecipeChecker:
         samples = self._count(policy, "samples", scope)
         quorum = self._count(policy, "quorum", scope)
         parallel = self._count(policy, "parallel", scope)
-        on_error = policy.choice("on_error", ("fail", "skip")) or "fail"
+        on_error = _on_error(policy)
         branches = samples or Typed(over.expression, over.type, *_length(over.type))
         self._check_quorum(policy, quorum, branches, step)
         low = self._least(
@@ -315,7 +315,7 @@ class RecipeChecker:
             until=self._until(policy, scope, item, branches),
             grace=policy.duration("grace") or 0.0,
             timeout=policy.duration("timeout"),
-            on_error=cast(Literal["fail", "skip"], on_error),
+            on_error=on_error,
             fallback=fallback,
         )
 
@@ -429,7 +429,7 @@ class RecipeChecker:
             variable=step.variable.text,
             over=over.expression,
             accept=expression_of(accept),
-            on_error=cast(Literal["fail", "skip"], policy.choice("on_error", ("fail", "skip")) or "fail"),
+            on_error=_on_error(policy),
             timeout=policy.duration("timeout"),
             fallback=fallback,
         )
@@ -523,7 +523,7 @@ class RecipeChecker:
             variable=step.variable.text,
             plan=plan.expression,
             parallel=expression_of(parallel),
-            on_error=cast(Literal["fail", "skip"], policy.choice("on_error", ("fail", "skip")) or "fail"),
+            on_error=_on_error(policy),
             timeout=policy.duration("timeout"),
             fallback=fallback,
         )
@@ -660,6 +660,10 @@ class RecipeChecker:
             )
             return typed.expression, type
         return typed.expression, joined
+
+
+def _on_error(policy: Attributes) -> Literal["fail", "skip"]:
+    return "skip" if policy.choice("on_error", ("fail", "skip")) == "skip" else "fail"
 
 
 def _maybe(type: Type) -> Type:

@@ -9,6 +9,7 @@ from recipelang.diagnostics import Diagnostic, Edit, Fix, Label
 from recipelang.diagnostics.catalogue import syntax as codes
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.source import Source, Span
+from recipelang.syntax.landmarks import OPAQUE_OR_BRACKET
 
 DECLARATIONS = (
     "use", "backend", "model", "record", "contract", "role", "extern", "signal", "band", "boundary", "recipe", "private",
@@ -60,7 +61,6 @@ _UNITS = {
     "K": "k",
 }
 _NAMELESS = re.compile(r"(?:->|:)\s*(?P<record>record)\s*\{\s*(?:\w+\s*)?\Z")
-_OPAQUE_OR_BRACKET = re.compile(r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"|[(\[{}\])]')
 
 
 def explain(source: Source, at: tuple[int, int] | None, piece: tuple[int, int], expected: Sequence[str]) -> Diagnostic:
@@ -359,7 +359,7 @@ def _brackets(source: Source, start: int, end: int) -> Iterator[re.Match[str]]:
     """The brackets outside of texts and comments."""
     return (
         match
-        for match in _OPAQUE_OR_BRACKET.finditer(source.text, start, end)
+        for match in OPAQUE_OR_BRACKET.finditer(source.text, start, end)
         if len(match.group()) == 1 and match.group() in BRACKETS
     )
 

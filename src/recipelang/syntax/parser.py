@@ -25,12 +25,12 @@ from recipelang.resources import grammar_text, user_cache
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
 from recipelang.syntax.building import MAX_DEPTH, Builder, NotCallable, Parse, TooDeep
+from recipelang.syntax.landmarks import OPAQUE_OR_BRACKET
 from recipelang.syntax.mistakes import DECLARATIONS, explain, explain_character
 from recipelang.syntax.written import Written, written
 
 LANGUAGE = 1
 """The version of the language that is read. A file that does not say which one it is in, is in this first one."""
-OPAQUE = r'#[^\n]*|r?"""[\s\S]*?"""|"(?!"")(?:\\.|[^"\\\n])*"'
 MAX_MISTAKES = 50
 MAX_NESTING = 60
 
@@ -176,7 +176,7 @@ def _explained(source: Source, error: UnexpectedInput, start: int, end: int) -> 
 def _too_deep_at(source: Source) -> Span | None:
     """The first bracket with too many others around it."""
     depth = 0
-    for match in _BRACKET.finditer(source.text):
+    for match in OPAQUE_OR_BRACKET.finditer(source.text):
         opening = match.group()
         if opening in "([{":
             depth += 1
@@ -204,8 +204,7 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*+)*+")
 _VERSION = re.compile(
     rf"{_BLANK.pattern}language(?![a-z0-9_]){_BLANK.pattern}(?P<version>(?P<digits>[0-9]{{1,15}})[kM]?)\b"
 )
-_BRACKET = re.compile(OPAQUE + r"|[(\[{}\])]")
-_LANDMARK = re.compile(OPAQUE + r"|[(\[{}\])]|(?P<word>^[a-z_]\w*)\b(?!\s*[=:])", re.MULTILINE)
+_LANDMARK = re.compile(OPAQUE_OR_BRACKET.pattern + r"|(?P<word>^[a-z_]\w*)\b(?!\s*[=:])", re.MULTILINE)
 _DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _NAMED = re.compile(
     r"^\s*(?:private\s+)?(?:backend|model|record|contract|role|extern|signal|band|boundary|recipe)\s+([a-zA-Z_]\w*)",
