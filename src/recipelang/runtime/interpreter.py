@@ -101,9 +101,10 @@ class Interpreter:
         gives the same orders, jitters and seeds for the models. `journal` is told each event as it happens; `content`
         puts what was said into the trace as well. `listener` hears the answer, piece by piece from the moment on that
         nothing later can change it, or else as a whole in the end; after its first piece no fallback can help, and a
-        failure says so by `is_committed`. `most` and `time`, in seconds, tighten what the run may use, and never loosen it. `lost` are
-        calls of an earlier process that died: they count as wasted, on top of what the recipe may use by itself. An exception of a backend that is no `BackendError` is a bug and ends
-        the run as it is, with a note that names the step and the model.
+        failure says so by `is_committed`. `most` and `time`, in seconds, tighten what the run may use, and never loosen
+        it. `lost` are calls of an earlier process that died: they count as wasted, on top of what the recipe may use by
+        itself. An exception of a backend that is no `BackendError` is a bug and ends the run as it is, with a note that
+        names the step and the model.
         """
         prepared = self._found(entry)
         timer = loop_timer()
