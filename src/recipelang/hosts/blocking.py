@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, Self, Unpack, cast
+from typing import Any, Self, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -60,9 +61,11 @@ class BlockingEngine:
     def _waited_for(self, run: Callable[[], Coroutine[Any, Any, RunResult]]) -> RunResult:
         if self._portal is None:
             raise RuntimeError("the engine is not open: use it in a `with` block")
-        running = self._portal.start_task_soon(run)
+        running: Future[RunResult] | None = None
         try:
-            return cast(RunResult, running.result())
+            running = self._portal.start_task_soon(run)
+            return running.result()
         except BaseException:
-            running.cancel()  # where this thread was interrupted, the run is under way still
+            if running is not None:
+                running.cancel()  # where this thread was interrupted, the run is under way still
             raise
