@@ -16,7 +16,8 @@ from recipelang.runtime.exchange import Exchange
 from recipelang.runtime.ledger import Account, Totals
 from recipelang.runtime.values import Usage
 from recipelang.validation import boundaries, bounds, evaluating
-from recipelang.validation.bounds import Prover, StepGraph, Use
+from recipelang.validation.bounds import Prover, Use
+from recipelang.validation.schedule import StepGraph
 from recipelang.validation.values import Items, Models, join
 
 

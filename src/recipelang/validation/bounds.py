@@ -11,7 +11,6 @@ from typing import assert_never
 from recipelang.ir import plan as ir
 from recipelang.ir.certificate import Bound, Certificate, Linear, NestedBound, StepBound
 from recipelang.ir.expressions import FailExpression
-from recipelang.ir.reading import names_read
 from recipelang.ir.schema import plan_schema
 from recipelang.ir.sizing import (
     BYTES_PER_TOKEN,
@@ -40,6 +39,7 @@ from recipelang.validation.evaluating import (
     of_type,
     truth_of,
 )
+from recipelang.validation.schedule import StepGraph
 from recipelang.validation.values import (
     Abstract,
     Answers,
@@ -469,53 +469,6 @@ class Prover:
                 cost = prompt.times(model.price.input / 1e6) + Linear(completion * model.price.output / 1e6)
                 worst = worst.join(cost)
         return worst
-
-
-# ------------------------------------------------------------------- graph
-
-
-@dataclass(frozen=True, slots=True)
-class StepGraph:
-    """The steps of a recipe in an order of the data flow, and which steps each reads."""
-
-    ordered: tuple[ir.Step, ...]
-    needs: dict[str, frozenset[str]]
-
-    @staticmethod
-    def of(recipe: ir.Recipe) -> StepGraph:
-        by_name = {step.name: step for step in recipe.steps}
-        needs = {name: names_read(step) & by_name.keys() for name, step in by_name.items()}
-        from graphlib import TopologicalSorter  # deferred: start-up cost
-
-        order = TopologicalSorter(needs).static_order()
-        return StepGraph(tuple(by_name[name] for name in order), needs)
-
-    def longest(self, seconds: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
-        """The time of the critical path, and its steps that take any."""
-        best: dict[str, tuple[float, tuple[str, ...]]] = {}
-        for step in self.ordered:
-            before = max((best[name] for name in sorted(self.needs[step.name])), key=lambda b: b[0], default=(0.0, ()))
-            took = seconds[step.name]
-            best[step.name] = (before[0] + took, (*before[1], step.name) if took else before[1])
-        return max(best.values(), key=lambda b: b[0], default=(0.0, ()))
-
-    def heaviest(self, weights: Mapping[str, int]) -> tuple[int, tuple[str, ...]]:
-        """The greatest sum of weights of steps that can run at once: an antichain."""
-        weighing = [step.name for step in self.ordered if weights[step.name] > 0]
-        before = self._before()
-        if all(a in before[b] or b in before[a] for a in weighing for b in weighing if a < b):
-            name = max(weighing, key=lambda n: weights[n], default=None)
-            return (weights[name], (name,)) if name is not None else (0, ())
-        from recipelang.validation.graph import heaviest_antichain  # deferred: start-up cost
-
-        return heaviest_antichain({name: weights[name] for name in weighing}, before)
-
-    def _before(self) -> dict[str, set[str]]:
-        """All the steps that end before each starts."""
-        found: dict[str, set[str]] = {}
-        for step in self.ordered:
-            found[step.name] = set(self.needs[step.name]).union(*(found[name] for name in self.needs[step.name]))
-        return found
 
 
 def _certificate(recipe: ir.Recipe, graph: StepGraph, used: Mapping[str, Use]) -> Certificate:

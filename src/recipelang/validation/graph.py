@@ -1,10 +1,9 @@
-"""What a plan's graphs must be, and what is heaviest in them; the one door to networkx, which only the last may need."""
+"""What a plan's graphs must be, whoever made the plan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from recipelang.ir import plan as ir
 from recipelang.ir.expressions import (
@@ -21,12 +20,6 @@ from recipelang.ir.functions import FUNCTIONS
 from recipelang.ir.reading import calls_of, expressions_of, names_in, names_read
 from recipelang.ir.template import Section, Slot, Template, Words
 from recipelang.ir.types import ListType
-
-if TYPE_CHECKING:
-    import networkx as nx
-
-FEW = 10
-"""Steps for which trying them all takes less time than to import networkx."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,39 +63,6 @@ def validate(plan: ir.Plan) -> list[PlanFault]:
         faults += _unknown_references(boundary.when, boundary.name, plan)
         faults += _unknown_references(boundary.allow, boundary.name, plan)
     return faults
-
-
-def heaviest_antichain(weights: Mapping[str, int], before: Mapping[str, set[str]]) -> tuple[int, tuple[str, ...]]:
-    """The steps of greatest total weight of which none comes before another: of a few by trying, else by a flow."""
-    chosen = _by_trying(tuple(weights), weights, before) if len(weights) <= FEW else _by_a_flow(weights, before)
-    return sum(weights[name] for name in chosen), chosen
-
-
-def _by_trying(names: tuple[str, ...], weights: Mapping[str, int], before: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """With the first of the names or without it, whichever is heavier."""
-    if not names:
-        return ()
-    first, *others = names
-    apart = tuple(name for name in others if first not in before[name] and name not in before[first])
-    having = (first, *_by_trying(apart, weights, before))
-    if len(apart) == len(others):
-        return having
-    without = _by_trying(tuple(others), weights, before)
-    return max(having, without, key=lambda chosen: sum(weights[name] for name in chosen))
-
-
-def _by_a_flow(weights: Mapping[str, int], before: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """Dilworth's theorem: what no chain covers, from a minimum cut."""
-    import networkx as nx  # deferred: start-up cost
-
-    graph: nx.DiGraph[tuple[str, str]] = nx.DiGraph()
-    for name, weight in weights.items():
-        graph.add_edge(("", "source"), (name, "out"), capacity=weight)
-        graph.add_edge((name, "in"), ("", "sink"), capacity=weight)
-        for earlier in before[name] & weights.keys():
-            graph.add_edge((earlier, "out"), (name, "in"))
-    _, (reached, _) = nx.minimum_cut(graph, ("", "source"), ("", "sink"))
-    return tuple(name for name in weights if (name, "out") in reached and (name, "in") not in reached)
 
 
 def _misfiled(plan: ir.Plan) -> list[PlanFault]:
