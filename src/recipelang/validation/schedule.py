@@ -63,7 +63,7 @@ def heaviest_antichain(weights: Mapping[str, int], needs: Needs) -> tuple[int, t
     """
     weighing = tuple(name for name, weight in weights.items() if weight > 0)
     if _is_chain(weighing, weights, needs):
-        chosen = (max(weighing, key=weights.__getitem__),) if weighing else ()
+        chosen: tuple[str, ...] = (max(weighing, key=weights.__getitem__),) if weighing else ()
     elif len(weighing) <= FEW:
         chosen = _by_trying(weighing, weights, _before(weights, needs))
     else:
