@@ -31,11 +31,13 @@ from recipelang.hosts.engine import Engine, EngineOptions
 from recipelang.hosts.exposing import part_of, plans_to_serve, with_names
 from recipelang.hosts.local import local_models_in
 from recipelang.hosts.recipes import together
+from recipelang.hosts.state import SqliteState
 from recipelang.ir.plan import Plan
 from recipelang.localmodels.catalogue import LOCAL_MODELS
 from recipelang.localmodels.server import TAKES, can_serve, local_models
 from recipelang.localmodels.store import ModelStore
 from recipelang.resources import runnable_recipe_names, standard_recipe
+from recipelang.runtime.ports import StoreProblem
 from recipelang.source import FileLoader, LoadProblem
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ def _run(serving: _Serving) -> None:
         _log_to_stdout()
     try:
         anyio.run(_serve, serving, plans, listener, backend_options={"use_uvloop": find_spec("uvloop") is not None})
-    except BackendProblem as problem:
+    except (BackendProblem, StoreProblem) as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
 
 
@@ -219,7 +221,8 @@ async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.sock
     from recipelang.serving import Keys, RequestLog, app  # deferred: an extra
 
     console, settings = serving.console, serving.settings
-    keys = None if settings.keys is None else Keys(settings.keys, ledger=settings.ledger)
+    state = None if settings.state is None else SqliteState(settings.state)
+    keys = None if settings.keys is None else Keys(settings.keys, state=state)
     async with AsyncExitStack() as stack:
         models = await stack.enter_async_context(
             local_models(serving.store, lambda what: say(console, what, "dim") if what else None)

@@ -3,60 +3,52 @@
 from __future__ import annotations
 
 import os
-import threading
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
 
-import anyio.to_thread
-
+from recipelang.hosts.sqlite import PATIENCE, Form, SqliteFile
 from recipelang.runtime.ports import Store, StoreProblem
 
-if TYPE_CHECKING:
-    import sqlite3
-
-_T = TypeVar("_T")
-PATIENCE = 10.0
-"""Seconds that one process waits for another that writes to the file."""
 FORMAT = 0x72636A6E
-"""`rcjn`: by which SQLite tells our files from others."""
-VERSION = 1
+"""`rcjn`: by which SQLite tells our journals from other files."""
+_TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+  place INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, holder INTEGER NOT NULL, ended INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS lines (place INTEGER PRIMARY KEY, run TEXT NOT NULL, line TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS lines_of_runs ON lines (run, place);
+"""
+JOURNAL = Form("journal", FORMAT, 1, _TABLES)
 
 
 class SqliteStore:
-    """Runs in a SQLite file, written ahead (WAL): what is written outlives the process, if not a machine without power.
-
-    Any number of processes may have it open. Raises `StoreProblem` for a file that is none of ours, or can't be used.
-    """
+    """Runs in a SQLite file, which any number of processes may have open. Raises `StoreProblem`, as `SqliteFile` does."""
 
     def __init__(self, path: str | os.PathLike[str], *, patience: float = PATIENCE) -> None:
-        self.path = os.fspath(path)
-        self._lock = threading.Lock()
-        with self._told():
-            self._connection = _opened(self.path, patience)
-        self._closed = weakref.finalize(self, self._connection.close)
+        self._file = SqliteFile(path, JOURNAL, patience=patience)
+        self.path = self._file.path
+        self._connection = self._file.connection
 
     def close(self) -> None:
         """Let go of the file; so does the end of the process."""
-        self._closed()
+        self._file.close()
 
     async def begin(self, run: str, lines: Sequence[str]) -> int:
-        return await self._done(partial(self._begin, run, lines))
+        return await self._file.done(partial(self._begin, run, lines))
 
     async def take_up(self, run: str) -> tuple[int, Sequence[str]]:
-        return await self._done(partial(self._take_up, run))
+        return await self._file.done(partial(self._take_up, run))
 
     async def add(self, run: str, holder: int, lines: Sequence[str], *, ended: bool = False) -> None:
-        await self._done(partial(self._add, run, holder, lines, ended))
+        await self._file.done(partial(self._add, run, holder, lines, ended))
 
     async def read(self, run: str) -> Sequence[str]:
-        return await self._done(partial(self._read, run))
+        return await self._file.done(partial(self._read, run))
 
     async def unfinished(self) -> Sequence[str]:
-        return await self._done(self._unfinished)
+        return await self._file.done(self._unfinished)
 
     # ------------------------------------------------------ in a thread of its own
 
@@ -99,83 +91,6 @@ class SqliteStore:
 
     def _write(self, run: str, lines: Sequence[str]) -> None:
         self._connection.executemany("INSERT INTO lines (run, line) VALUES (?, ?)", [(run, line) for line in lines])
-
-    async def _done(self, work: Callable[[], _T]) -> _T:
-        return await anyio.to_thread.run_sync(self._in_a_transaction, work)
-
-    def _in_a_transaction(self, work: Callable[[], _T]) -> _T:
-        with self._lock, self._told():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = work()
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-            return result
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What SQLite has to say, in a sentence that names the file."""
-        import sqlite3  # deferred: start-up cost
-
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreProblem(f"{self.path}: {_reason(error)}") from error
-
-
-def _opened(path: str, patience: float) -> sqlite3.Connection:
-    import sqlite3  # deferred: start-up cost
-
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
-    try:
-        _must_be_ours(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_TABLES)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _must_be_ours(connection: sqlite3.Connection, path: str) -> None:
-    """A new file is ours to be."""
-    format, version = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-    )
-    if format == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        return
-    if format != FORMAT:
-        raise StoreProblem(f"{path} is no journal of recipelang, but a database of something else")
-    if version != VERSION:
-        raise StoreProblem(f"{path} is a journal of version {version}, and this recipelang reads version {VERSION}")
-
-
-_TABLES = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS runs (
-  place INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, holder INTEGER NOT NULL, ended INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS lines (place INTEGER PRIMARY KEY, run TEXT NOT NULL, line TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS lines_of_runs ON lines (run, place);
-PRAGMA application_id = {FORMAT};
-PRAGMA user_version = {VERSION};
-COMMIT;
-"""
-
-
-def _reason(error: sqlite3.Error) -> str:
-    """SQLite's words where they say enough, and better ones where they don't."""
-    told = str(error)
-    if "not a database" in told:
-        return "it is no journal of recipelang"
-    if "malformed" in told:
-        return f"the journal is damaged ({told})"
-    if "locked" in told:
-        return "the journal is locked: another process has been writing to it for too long"
-    return told
 
 
 @dataclass

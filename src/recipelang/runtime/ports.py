@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from recipelang.ir.plan import Model
 from recipelang.runtime.quick import dataclass
 from recipelang.runtime.values import NOTHING_MORE, Json, Message, TokenLogprob, Usage
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +196,26 @@ class Store(Protocol):
 
     async def unfinished(self) -> Sequence[str]:
         """The runs that have not ended, in the order in which they were begun."""
+        ...
+
+
+class State(Protocol):
+    """What the processes of a host share, under names: counts that must be right, and what may be forgotten.
+
+    Each method raises `StoreProblem`.
+    """
+
+    async def recall(self, name: str) -> str | None:
+        """What was remembered, unless its time is up or it had to make way."""
+        ...
+
+    async def remember(self, name: str, value: str, seconds: float) -> None:
+        """Keep a text for so long, where there is room."""
+        ...
+
+    async def change(self, name: str, seconds: float, change: Callable[[Json], tuple[Json, _T]]) -> _T:
+        """Keep for so long what `change` makes of what was there, or of none, with no other change in between.
+
+        Gives what else `change` gives. What it raises is raised, and changes nothing.
+        """
         ...

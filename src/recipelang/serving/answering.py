@@ -19,7 +19,7 @@ from recipelang.backends.opening import BackendProblem
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
-from recipelang.runtime.ports import Event
+from recipelang.runtime.ports import Event, StoreProblem
 from recipelang.runtime.trace import Trace, event_as_json
 from recipelang.runtime.values import Json
 from recipelang.serving.bodies import BodyLimits, ClientLeft, body_of, object_in
@@ -84,7 +84,7 @@ class Answering:
         number = talk.number
         try:
             if self._keys is not None:
-                talk.key = held.enter_context(self._keys.admitted(scope))
+                talk.key = await held.enter_async_context(self._keys.admitted(scope))
             body = await body_of(scope, receive, self._limits.size)
             asked = self._api.read(object_in(body, self._limits.depth), self._limits)
             menu = await held.enter_async_context(self._menu())
@@ -96,6 +96,8 @@ class Answering:
             await talk.refuse(problem)
         except BackendProblem as problem:
             await talk.refuse(Problem(503, ProblemKind.OVERLOADED, str(problem), "not_ready"))
+        except StoreProblem as problem:
+            await talk.refuse(_without_state(problem))
         except Exception:  # noqa: BLE001 - as below
             _log.exception("request %s could not be read, and should have been", number)
             await talk.refuse(OUR_MISTAKE)
@@ -116,6 +118,8 @@ class Answering:
                 await answer(talk)
             except RunFailure as failure:
                 await talk.fail(problem_of(failure), failure.trace, failure.spend)
+            except StoreProblem as problem:
+                await talk.fail(_without_state(problem), None, None)
             except OSError:  # the client is gone, and its server says so where others say nothing
                 pass
             except Exception:  # noqa: BLE001 - whatever it is, the client is told that it is ours, and the log the rest
@@ -382,6 +386,14 @@ def request_number(scope: Scope) -> str:
         if name == b"x-request-id" and _GOOD_NUMBER.fullmatch(value.decode("latin-1")):
             return str(value.decode("latin-1"))
     return f"req_{secrets.token_hex(12)}"
+
+
+def _without_state(problem: StoreProblem) -> Problem:
+    """What is told where what the processes share can't be read: nobody is let in uncounted."""
+    _log.error("the shared state can't be used: %s", problem)
+    return Problem(
+        503, ProblemKind.OVERLOADED, "the server can't reach its state", "not_ready", None, 1.0, may_pass=True
+    )
 
 
 def _must_take_tools(asked: Asked, served: Served) -> None:

@@ -78,7 +78,7 @@ def app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with keeper.opened():
+        async with keeper.opened(), _leased(keys):
             yield
 
     application = Starlette(routes=routes, lifespan=lifespan, middleware=middleware)
@@ -101,6 +101,18 @@ def _engines(
     paths = [os.fspath(recipe) for recipe in recipes if not isinstance(recipe, Engine | Plan)]
     plans += plans_to_serve(paths, lambda together: recipes_in(*together))
     return engines + [Engine(with_names(plan), **options) for plan in plans]
+
+
+@asynccontextmanager
+async def _leased(keys: Keys | None) -> AsyncIterator[None]:
+    """The while, other processes hear that this one lives, where they share what their keys have under way."""
+    if keys is None or not keys.is_shared:
+        yield
+        return
+    async with anyio.create_task_group() as group:
+        group.start_soon(keys.lease)
+        yield
+        group.cancel_scope.cancel()
 
 
 class _Shift:

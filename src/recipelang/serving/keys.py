@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import math
+import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
+import anyio
 from starlette.types import Scope
 
-from recipelang.hosts.purses import MemoryPurses, SqlitePurses
+from recipelang.hosts.purses import StatePurses
+from recipelang.hosts.state import MemoryState
 from recipelang.runtime.ledger import NO_LIMITS, Limits
+from recipelang.runtime.ports import State, StoreProblem
+from recipelang.runtime.values import Json
 from recipelang.serving.problems import Problem, ProblemKind
 
 MINUTE = 60.0
+LEASE = 30.0
+"""Seconds for which what a process says that it has under way is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +56,44 @@ def digest_of_key(secret: str) -> str:
 
 @dataclass(slots=True)
 class _Use:
-    """What a key is doing. `left`: requests that it may send now; they come back evenly over the minute."""
+    """What a key is doing. `left`: requests that it may send now; they come back evenly over the minute. `running`: by
+    process, how many are under way, and until when that is believed of it."""
 
     left: float
     at: float
-    running: int = 0
+    running: dict[str, tuple[int, float]]
+
+    def as_json(self) -> Json:
+        return [self.left, self.at, {who: list(known) for who, known in self.running.items()}]
+
+    @staticmethod
+    def of(key: Key, stored: Json, now: float, process: str) -> _Use:
+        """As it was, brought up to now; processes that have said nothing for long are gone."""
+        most = float(key.per_minute or 0)
+        left, at, running = stored or (most, now, {})
+        left = min(most, left + max(0.0, now - at) * most / MINUTE)
+        there = {who: (many, until) for who, (many, until) in running.items() if until > now or who == process}
+        return _Use(left, now, there)
 
 
 class Keys:
-    """The keys of a server. Their budgets are kept in memory, or in the file `ledger`, which several processes share.
+    """The keys of a server. What they use is kept in memory, or in a `state` that several processes share.
 
-    Requests in a minute and at once are counted by each process for itself.
+    While processes share it, `lease` must go on in the background: it tells the others that this one lives.
     """
 
     def __init__(
-        self, keys: Iterable[Key], *, ledger: str | None = None, clock: Callable[[], float] = time.monotonic
+        self, keys: Iterable[Key], *, state: State | None = None, clock: Callable[[], float] = time.time
     ) -> None:
         self._clock = clock
-        self._uses: dict[str, _Use] = {}
+        self._state = MemoryState(clock=clock) if state is None else state
+        self._process = secrets.token_hex(8)
+        self._running: Counter[str] = Counter()
         self._budgets: dict[str, Limits] = {}
         self._known: Mapping[str, Key] = {}
         self.replace(keys)
-        none = NO_LIMITS
-        self.purses = MemoryPurses(none, self._budgets) if ledger is None else SqlitePurses(ledger, none, self._budgets)
+        self.is_shared = state is not None
+        self.purses = StatePurses(self._state, NO_LIMITS, self._budgets, clock=clock)
 
     def replace(self, keys: Iterable[Key]) -> None:
         """From now on these; what each has used stays booked under its name."""
@@ -88,30 +111,62 @@ class Keys:
             raise Problem(401, ProblemKind.KEY, "there is no such key", "invalid_api_key")
         return found
 
-    @contextmanager
-    def admitted(self, scope: Scope) -> Iterator[Key]:
-        """The key of a request, which counts as one of its own while the block lasts; raises `Problem`."""
+    @asynccontextmanager
+    async def admitted(self, scope: Scope) -> AsyncGenerator[Key]:
+        """The key of a request, which counts as one of its own while the block lasts; raises `Problem`, `StoreProblem`."""
         key = self.find(scope)
-        use = self._use_of(key)
-        if key.at_once is not None and use.running >= key.at_once:
-            raise _too_many(f"`{key.name}` has {use.running} requests under way, and may have {key.at_once}", 1.0)
-        if key.per_minute is not None:
-            if use.left < 1:
-                wait = (1 - use.left) * MINUTE / key.per_minute
-                raise _too_many(f"`{key.name}` may send {key.per_minute} requests in a minute", wait)
-            use.left -= 1
-        use.running += 1
+        if key.per_minute is None and key.at_once is None:
+            yield key
+            return
+        await self._change(key, partial(_admit, key))
+        self._running[key.name] += 1
         try:
             yield key
         finally:
-            use.running -= 1
+            self._running[key.name] -= 1
+            if key.at_once is not None:
+                with anyio.CancelScope(shield=True), suppress(StoreProblem):  # the others will stop believing in it
+                    await self._change(key, _left)
 
-    def _use_of(self, key: Key) -> _Use:
-        now, most = self._clock(), float(key.per_minute or math.inf)
-        use = self._uses.setdefault(key.name, _Use(most, now))
-        use.left = min(most, use.left + (now - use.at) * (key.per_minute or 0) / MINUTE)
-        use.at = now
-        return use
+    async def lease(self) -> None:
+        """Say from time to time that this process lives, until it is cancelled."""
+        while True:
+            await anyio.sleep(LEASE / 3)
+            for key in [key for key in self._known.values() if key.at_once is not None and self._running[key.name]]:
+                with suppress(StoreProblem):  # it will be told by the next request
+                    await self._change(key, _nothing)
+
+    async def _change(self, key: Key, change: Callable[[_Use], int]) -> None:
+        """Change what a key is doing: `change` gives by how many more, or fewer, this process has under way."""
+
+        def changed(stored: Json) -> tuple[Json, None]:
+            now = self._clock()
+            use = _Use.of(key, stored, now, self._process)
+            many = use.running.get(self._process, (0, now))[0] + change(use)
+            use.running[self._process] = max(0, many), now + LEASE
+            return use.as_json(), None
+
+        await self._state.change(f"requests:{key.name}", max(LEASE, 2 * MINUTE), changed)
+
+
+def _admit(key: Key, use: _Use) -> int:
+    running = sum(many for many, _ in use.running.values())
+    if key.at_once is not None and running >= key.at_once:
+        raise _too_many(f"`{key.name}` has {running} requests under way, and may have {key.at_once}", 1.0)
+    if key.per_minute is not None:
+        if use.left < 1:
+            wait = (1 - use.left) * MINUTE / key.per_minute
+            raise _too_many(f"`{key.name}` may send {key.per_minute} requests in a minute", wait)
+        use.left -= 1
+    return 1
+
+
+def _left(_: _Use) -> int:
+    return -1
+
+
+def _nothing(_: _Use) -> int:
+    return 0
 
 
 def _secret_in(scope: Scope) -> str | None:

@@ -22,7 +22,7 @@ class SettingsProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`keys`: none where anyone may ask. `ledger`: the file with what the keys have used. `patience`: seconds to end."""
+    """`keys`: none where anyone may ask. `state`: the file with what processes share. `patience`: seconds to end."""
 
     recipes: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Settings:
     patience: int = 30
     log: str = "none"
     metrics: bool = True
-    ledger: str | None = None
+    state: str | None = None
     keys: tuple[Key, ...] | None = None
 
 
@@ -51,7 +51,7 @@ def settings_in(path: Path | None, environment: Mapping[str, str]) -> Settings:
 def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
     given = Fields(tomllib.loads(path.read_text(encoding="utf-8")))
     folder, default = path.parent, Settings()
-    ledger, metrics, keys = given.text("ledger"), given.take("metrics"), given.take("keys")
+    state, metrics, keys = given.text("state"), given.take("metrics"), given.take("keys")
     if metrics is not None and not isinstance(metrics, bool):
         given.refuse("metrics", "is neither true nor false")
     found = Settings(
@@ -62,7 +62,7 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
         patience=_or(given.whole("patience", 0, 86_400), default.patience),
         log=given.one_of("log", LOGS) or default.log,
         metrics=default.metrics if metrics is None else metrics,
-        ledger=None if ledger is None else str(folder / ledger),
+        state=None if state is None else str(folder / state),
         keys=None if keys is None else _keys(keys, environment),
     )
     given.end()
@@ -72,7 +72,7 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
 def _of_environment(found: Settings, environment: Mapping[str, str]) -> Settings:
     """What an operator may set without a file; a number is a text there."""
     told: dict[str, Any] = {}
-    for name in ("host", "port", "patience", "log", "metrics", "ledger"):
+    for name in ("host", "port", "patience", "log", "metrics", "state"):
         value = environment.get(f"RECIPELANG_{name.upper()}")
         if value:
             told[f"RECIPELANG_{name.upper()}"] = int(value) if value.isascii() and value.isdigit() else value
@@ -85,7 +85,7 @@ def _of_environment(found: Settings, environment: Mapping[str, str]) -> Settings
         patience=_or(given.whole("RECIPELANG_PATIENCE", 0, 86_400), found.patience),
         log=given.one_of("RECIPELANG_LOG", LOGS) or found.log,
         metrics=found.metrics if metrics is None else metrics == "on",
-        ledger=given.text("RECIPELANG_LEDGER") or found.ledger,
+        state=given.text("RECIPELANG_STATE") or found.state,
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from recipelang import Engine, RunFailure, RunFailureKind
 from recipelang.backends.scripted import After, ScriptedBackend
-from recipelang.hosts.purses import DAY, MemoryPurses, SqlitePurses
+from recipelang.hosts.purses import DAY, MemoryPurses, SqlitePurses, StatePurses
 from recipelang.runtime.ledger import Limits
 from runs import plan_of
 
@@ -23,12 +23,12 @@ recipe main() -> answer {
   return first(xs)
 }
 """
-Opened = Callable[..., MemoryPurses]
+Opened = Callable[..., StatePurses]
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
-    def made(each: Limits, **options: object) -> MemoryPurses:
+    def made(each: Limits, **options: object) -> StatePurses:
         if request.param == "memory":
             return MemoryPurses(each, **options)  # type: ignore[arg-type]  # those of both
         return SqlitePurses(tmp_path / "purses.db", each, **options)  # type: ignore[arg-type]  # as above
@@ -36,7 +36,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
     return made
 
 
-async def run(purses: MemoryPurses, backend: ScriptedBackend, key: str = "ann") -> int:
+async def run(purses: StatePurses, backend: ScriptedBackend, key: str = "ann") -> int:
     async with Engine(plan_of(RECIPE), backends={"lab": backend}, ledger=purses) as engine:
         return (await engine.run("main", "Hello?", key=key)).spend.calls
 
@@ -61,7 +61,7 @@ async def test_a_key_that_has_used_its_day_is_refused_before_anything_is_sent(op
 async def test_what_a_run_did_not_use_is_given_back(opened: Opened) -> None:
     purses = opened(Limits(tokens=100_000, cost=1.0))
     await run(purses, says_yes())
-    used = purses.used("ann")
+    used = await purses.used("ann")
     assert used.calls == 3
     assert 0 < used.tokens < 200
     assert 0 < used.cost < 0.001
@@ -92,18 +92,18 @@ async def test_a_run_that_is_cancelled_is_booked_at_what_it_may_have_used(opened
     purses = opened(Limits(calls=100))
     with anyio.move_on_after(0.05):
         await run(purses, ScriptedBackend({"*": After(60, "late")}))
-    assert purses.used("ann").calls == 3
-    assert purses.used("ann").tokens > 300
+    assert (await purses.used("ann")).calls == 3
+    assert (await purses.used("ann")).tokens > 300
 
 
 @pytest.mark.anyio
 async def test_a_run_that_is_refused_takes_nothing(opened: Opened) -> None:
     purses = opened(Limits(calls=3))
     await run(purses, says_yes())
-    before = purses.used("ann")
+    before = await purses.used("ann")
     with pytest.raises(RunFailure):
         await run(purses, says_yes())
-    assert purses.used("ann") == before
+    assert await purses.used("ann") == before
 
 
 def test_threads_that_take_at_once_never_get_more_than_there_is(opened: Opened) -> None:
@@ -115,10 +115,10 @@ def test_threads_that_take_at_once_never_get_more_than_there_is(opened: Opened) 
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(many, range(8))) == 30
-    assert purses.used("ann").calls == 50
+    assert anyio.run(purses.used, "ann").calls == 50
 
 
-def taken_by(purses: MemoryPurses, times: int) -> int:
+def taken_by(purses: StatePurses, times: int) -> int:
     """Calls that were granted, one at a time, and are not settled."""
 
     async def take() -> int:
@@ -153,4 +153,4 @@ def test_processes_that_share_a_file_never_get_more_than_there_is(tmp_path: Path
         for _ in range(3)
     ]
     assert sum(int(process.communicate()[0]) for process in running) == 30
-    assert purses.used("ann").calls == 30  # what a process took that ended without settling stays taken
+    assert anyio.run(purses.used, "ann").calls == 30  # what a process took that ended without settling stays taken

@@ -17,12 +17,16 @@ import pytest
 from starlette.applications import Starlette
 
 from recipelang import Engine, Limits, ScriptedBackend
+from recipelang.hosts.state import MemoryState, SqliteState
 from recipelang.serving import Key, Keys, Report, RequestLog, app, reload
+from recipelang.serving.keys import LEASE
+from recipelang.serving.problems import Problem
 from served import TEAM, serving, team_file
 from upstream import STALL, STREAM_HEAD, Answer, Received, Upstream, chunk, event, replying
 
 ASKED: list[Any] = [{"role": "user", "content": "Which planet is the largest?"}]
 BODY = {"model": "fixed", "messages": ASKED}
+SCOPE = {"headers": [(b"x-api-key", b"ann-1")]}
 ANN, BOB = {"authorization": "Bearer ann-1"}, {"x-api-key": "bob-1"}
 
 
@@ -33,12 +37,16 @@ class Clock:
         return self.now
 
 
+def team_over(folder: Path) -> Path:
+    file = folder / "team.recipe"
+    file.write_text(TEAM.format(url="http://127.0.0.1:9/v1"), encoding="utf-8")
+    return file
+
+
 def keyed(folder: Path, *keys: Key, clock: Clock | None = None, **options: Any) -> Starlette:
     """An app for which every model says the same."""
     known = Keys(keys, clock=clock or Clock())
-    file = folder / "team.recipe"
-    file.write_text(TEAM.format(url="http://127.0.0.1:9/v1"), encoding="utf-8")
-    return app(file, backends={"lab": ScriptedBackend({"*": "Jupiter."})}, keys=known, **options)
+    return app(team_over(folder), backends={"lab": ScriptedBackend({"*": "Jupiter."})}, keys=known, **options)
 
 
 def ask(application: Starlette, headers: dict[str, str], times: int = 1, **fields: Any) -> list[httpx2.Response]:
@@ -101,13 +109,79 @@ def test_a_key_may_send_so_many_requests_in_a_minute(tmp_path: Path) -> None:
     assert [answer.status_code for answer in ask(application, ANN, 2)] == [200, 429]
 
 
-def test_a_key_may_have_so_many_requests_under_way() -> None:
+@pytest.mark.anyio
+async def test_a_key_may_have_so_many_requests_under_way() -> None:
     keys = Keys([Key.of("ann", "ann-1", at_once=1)])
-    scope = {"headers": [(b"x-api-key", b"ann-1")]}
-    with keys.admitted(scope), pytest.raises(Exception, match="has 1 requests under way"), keys.admitted(scope):
-        pass
-    with keys.admitted(scope) as key:
+    async with keys.admitted(SCOPE):
+        with pytest.raises(Problem, match="has 1 requests under way"):
+            async with keys.admitted(SCOPE):
+                pass
+    async with keys.admitted(SCOPE) as key:
         assert key.name == "ann"
+
+
+@pytest.mark.anyio
+async def test_processes_share_what_a_key_may_have_under_way_and_send_in_a_minute(tmp_path: Path) -> None:
+    clock, key = Clock(), Key.of("ann", "ann-1", at_once=2, per_minute=3)
+    here, there = (Keys([key], state=SqliteState(tmp_path / "state.db", clock=clock), clock=clock) for _ in range(2))
+    async with here.admitted(SCOPE), there.admitted(SCOPE):
+        for keys in (here, there):
+            with pytest.raises(Problem, match="has 2 requests under way"):
+                async with keys.admitted(SCOPE):
+                    pass
+    async with there.admitted(SCOPE):
+        pass
+    with pytest.raises(Problem, match="may send 3 requests in a minute") as refused:
+        async with here.admitted(SCOPE):
+            pass
+    assert refused.value.retry_after == 20
+
+
+@pytest.mark.anyio
+async def test_a_process_that_died_keeps_nobody_out_for_longer_than_its_lease(tmp_path: Path) -> None:
+    clock, key = Clock(), Key.of("ann", "ann-1", at_once=1)
+    died, lives = (Keys([key], state=SqliteState(tmp_path / "state.db", clock=clock), clock=clock) for _ in range(2))
+    async with died.admitted(SCOPE):  # and never says anything again
+        with pytest.raises(Problem):
+            async with lives.admitted(SCOPE):
+                pass
+        clock.now = LEASE + 1
+        async with lives.admitted(SCOPE):
+            pass
+
+
+@pytest.mark.anyio
+@pytest.mark.virtual_time
+async def test_a_process_that_lives_is_believed_for_as_long_as_its_request_takes() -> None:
+    state, key = MemoryState(clock=anyio.current_time), Key.of("ann", "ann-1", at_once=1)
+    long, other = (Keys([key], state=state, clock=anyio.current_time) for _ in range(2))
+    async with anyio.create_task_group() as group, long.admitted(SCOPE):
+        group.start_soon(long.lease)
+        await anyio.sleep(20 * LEASE)
+        with pytest.raises(Problem, match="under way"):
+            async with other.admitted(SCOPE):
+                pass
+        group.cancel_scope.cancel()
+
+
+def test_a_budget_holds_for_all_processes_together(tmp_path: Path) -> None:
+    key = Key.of("ann", "ann-1", budget=Limits(calls=3))
+    statuses = []
+    for times in (2, 2):
+        keys = Keys([key], state=SqliteState(tmp_path / "state.db"))
+        application = app(team_over(tmp_path), backends={"lab": ScriptedBackend({"*": "Jupiter."})}, keys=keys)
+        statuses += [answer.status_code for answer in ask(application, ANN, times)]
+    assert statuses == [200, 200, 200, 402]
+
+
+def test_where_the_shared_state_cannot_be_used_nobody_is_let_in_uncounted(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db")
+    keys = Keys([Key.of("ann", "ann-1", per_minute=2), Key.of("bob", "bob-1")], state=state)
+    application = app(team_over(tmp_path), backends={"lab": ScriptedBackend({"*": "Jupiter."})}, keys=keys)
+    state.close()
+    for headers in (ANN, BOB):
+        (answer,) = ask(application, headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
 
 
 def test_other_keys_leave_what_was_used_booked(tmp_path: Path) -> None:

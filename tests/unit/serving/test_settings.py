@@ -14,7 +14,7 @@ FILE = """
 recipes = ["team.recipe", "std.direct"]
 port = 9000
 log = "requests"
-ledger = "used.db"
+state = "used.db"
 
 [keys.ann]
 env = "ANN_KEY"

@@ -1,0 +1,115 @@
+"""What processes share: each change is whole, what is remembered may be forgotten, what is counted may not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import pytest
+
+from recipelang.hosts.state import MemoryState, SqliteState
+from recipelang.runtime.ports import State, StoreProblem
+from recipelang.runtime.values import Json
+
+Opened = Callable[..., State]
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
+    def made(room: int = 1_000_000, clock: Callable[[], float] = lambda: 0.0) -> State:
+        return (
+            MemoryState(room, clock=clock)
+            if request.param == "memory"
+            else SqliteState(tmp_path / "s.db", room, clock=clock)
+        )
+
+    return made
+
+
+def one_more(was: Json) -> tuple[Json, Json]:
+    return (was or 0) + 1, was
+
+
+async def test_a_change_sees_what_the_last_one_left_and_tells_what_it_likes(opened: Opened) -> None:
+    state = opened()
+    assert [await state.change("n", 60, one_more) for _ in range(3)] == [None, 1, 2]
+    assert await state.change("other", 60, one_more) is None
+
+
+async def test_a_change_that_fails_changes_nothing(opened: Opened) -> None:
+    state = opened()
+    await state.change("n", 60, one_more)
+
+    def fails(was: Json) -> tuple[Json, None]:
+        raise LookupError(was)
+
+    with pytest.raises(LookupError, match="1"):
+        await state.change("n", 60, fails)
+    assert await state.change("n", 60, one_more) == 1
+
+
+async def test_what_is_past_is_as_if_it_had_never_been(opened: Opened) -> None:
+    now = [0.0]
+    state = opened(clock=lambda: now[0])
+    await state.change("n", 60, one_more)
+    await state.remember("a", "A", 60)
+    now[0] = 59.0
+    assert (await state.recall("a"), await state.change("n", 1, one_more)) == ("A", 1)
+    now[0] = 60.0
+    assert (await state.recall("a"), await state.change("n", 60, one_more)) == (None, None)
+
+
+async def test_what_was_remembered_first_makes_way_and_what_is_counted_never_does(opened: Opened) -> None:
+    state = opened(room=10_000)
+    await state.change("n", 60, one_more)
+    for number in range(300):
+        await state.remember(f"text {number}", "x" * 100, 60)
+    there = [number for number in range(300) if await state.recall(f"text {number}")]
+    assert there[-1] == 299
+    assert 0 not in there
+    assert len(there) <= 100 + 64  # a file is swept from time to time
+    assert await state.change("n", 60, one_more) == 1
+
+
+async def test_what_is_remembered_again_takes_the_place_of_what_was(opened: Opened) -> None:
+    state = opened()
+    for text in ("first", "second"):
+        await state.remember("a", text, 60)
+    assert await state.recall("a") == "second"
+
+
+async def test_memory_keeps_what_was_recalled_last() -> None:
+    state = MemoryState(room=3)
+    for name in "abc":
+        await state.remember(name, name, 60)
+    await state.recall("a")
+    await state.remember("d", "d", 60)
+    assert [await state.recall(name) for name in "abcd"] == ["a", None, "c", "d"]
+    assert state.size == 3
+
+
+def test_processes_lose_no_change_of_each_other(tmp_path: Path) -> None:
+    path = os.fspath(tmp_path / "s.db")
+    program = (
+        "import anyio, sys\n"
+        "from recipelang.hosts.state import SqliteState\n"
+        "async def main():\n"
+        "    state = SqliteState(sys.argv[1])\n"
+        "    for _ in range(100): await state.change('n', 60, lambda was: ((was or 0) + 1, None))\n"
+        "anyio.run(main)\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", program, path]) for _ in range(3)]
+    assert [process.wait() for process in running] == [0, 0, 0]
+    assert anyio.run(SqliteState(path).change, "n", 60, one_more) == 300
+
+
+async def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, and longer than the head of one\n" * 20)
+    with pytest.raises(StoreProblem, match="it is no state of recipelang"):
+        SqliteState(path)
