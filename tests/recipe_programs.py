@@ -29,6 +29,7 @@ NEAR = ("small", "middle", LONG_NAME)
 FAR = "far"
 SECRET = "secret"
 """What the text of a request has for which the boundary holds."""
+ASKED = ('keywords(["which", "what is"])', "request.images > 0", "not hidden")
 LONGEST = 8
 """The greatest length of a list that a recipe gives."""
 TYPES: dict[Kind, str] = {
@@ -115,10 +116,10 @@ def _budget(alone: Certificate, entry: Certificate | None, pick: Pick) -> str:
     """As much as the recipe needs alone; money as much as it needs with its models, where it has prices."""
     lines: list[str] = []
     most = alone.total
-    request = (2_500, 1_500 if entry is not None else 300)[pick(0, 1)]
+    request = (2_500, 1_500)[pick(0, 1)] if entry is not None else (2_500, 300, 100)[pick(0, 2)]
     if most.calls and pick(0, 2) == 2:
         lines.append(f"calls = {most.calls + pick(0, 1)}")
-    if pick(0, 1) == 1:
+    if pick(0, 2) > 0:
         lines.append(f"tokens = {int(most.prompt_tokens.at(request)) + most.completion_tokens + 1 + pick(0, 1) * 500}")
     cost = (entry or alone).total.cost
     if cost is not None and most.cost is not None and pick(0, 1) == 1:
@@ -247,7 +248,7 @@ class Writer:
         return options
 
     def text(self, depth: int = 2) -> str:
-        options = ["request.text", '"a word"', 'request.metadata["who"] or "nobody"']
+        options = ["request.text", '"a word"', 'request.metadata["who"] or "nobody"', "said"]
         options += [name.text for name in self.known("text")]
         for a in self.known("answer"):
             options += [f"{a.text}.text", f"{a.text}.model.name", f"{a.text}.finish", f'{a.text}.value or "nothing"']
@@ -288,11 +289,12 @@ class Writer:
 
     def numbers(self, most: int) -> list[str]:
         options = ["1", str(most), f"min(request.turns + 1, {most})", f"clamp(request.turns, low = 1, high = {most})"]
+        options += [f"min(tries, {most})"]
         options += [f"min({name.text}, {most})" for name in self.known("int")]
         return options + [f"min(size({name.text}) + 1, {most})" for name in self.known("answers")]
 
     def condition(self) -> str:
-        options = ["request.turns > 1", "true", "request.tokens > 20", "false"]
+        options = ["request.turns > 1", "true", "request.tokens > 20", "false", "asked", "heft == heavy", "tries > 1"]
         options += ["private"] if self.bounded else []
         options += [f"{a.text}.valid" for a in self.known("answer")]
         options += [f"confidence({a.text}) > 0.6" for a in self.known("answer")]
@@ -659,6 +661,17 @@ class Writer:
         own = f'id = "{id}", zone = near, price = {{ input = $1, output = $20 }}'
         return f"model middle {{ backend = lab, {', '.join(filter(None, (own, more)))} }}"
 
+    def signals(self) -> list[str]:
+        """What is read off the request: guards, a case, a number, a text."""
+        return [
+            f'signal hidden: bool = contains(request.text, "{SECRET}")',
+            f"signal asked: bool = {self.one_of(*ASKED)}",
+            f"signal weight: score = clamp(request.tokens / {self.one_of('10', '900')} + 0.2 * asked)",
+            "band heft = weight { light < 0.3 <= middling < 0.8 <= heavy }",
+            "signal tries: int(1..3) = min(request.turns + 1, 3)",
+            "signal said: text = lower(request.text)",
+        ]
+
     def program(self) -> str:
         self.bounded = self.sometimes(3)
         self.leaks = self.bounded and self.sometimes()
@@ -675,9 +688,8 @@ class Writer:
             "record grade { reason: text, score: score }",
             "record pack { draft: answer, notes: text[..3], done: bool }",
             "record report { passed: bool, log: text }",
-            f'boundary private {{ when = contains(request.text, "{SECRET}"), allow = it.zone == near }}'
-            if self.bounded
-            else "",
+            *self.signals(),
+            "boundary private { when = hidden, allow = it.zone == near }" if self.bounded else "",
             *(self.role(number) for number in range(self.pick(2, 4))),
             self.team(),
             self.function(),
