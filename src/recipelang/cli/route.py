@@ -13,7 +13,7 @@ from recipelang.cli.run import given_to, messages_of, metadata_of, name_to_run, 
 from recipelang.hosts.binding import ArgumentProblem, bound_entry
 
 if TYPE_CHECKING:
-    from recipelang.hosts.routing import ArmSeen, Part, Route
+    from recipelang.hosts.routing import ArmSeen, Estimate, Part, Route
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,9 +59,11 @@ def _lines(found: Route) -> Iterator[str]:
         for signal in found.signals:
             why = ", ".join(f'"{" ".join(word.split())}"' for word in signal.words)
             reads = ", ".join(f"{_short(name)} {values[name]}" for name in signal.reads)
-            yield f"  {signal.name:<{widest}}  {values[signal.name]:<6}  {' · '.join(part for part in (why, reads) if part)}".rstrip()
+            by = ", ".join(f"by {means}" for means in signal.by)
+            told_so = " · ".join(part for part in (why, reads, by) if part)
+            yield f"  {signal.name:<{widest}}  {values[signal.name]:<6}  {told_so}".rstrip()
     for choice in found.choices:
-        yield f"{choice.step}, in {choice.recipe}"
+        yield f"{choice.step}, in {choice.recipe}{f', by {choice.by}' if choice.by else ''}"
         for arm in choice.arms:
             yield f"  {arm.number:>2} {'taken' if arm.taken else '-':<5}  {arm.calls}"
             yield from (f"            {line}" for line in _why(arm))
@@ -70,13 +72,26 @@ def _lines(found: Route) -> Iterator[str]:
 
 
 def _why(arm: ArmSeen) -> Iterator[str]:
+    from recipelang.hosts.routing import told  # deferred: start-up cost
+
+    if arm.expected:
+        yield f"expected {', '.join(map(_estimate, arm.expected))}{f': {told(arm.by)}' if arm.by is not None else ''}"
     if arm.condition is not None:
-        yield f"{arm.condition.text}: {'holds' if arm.taken else 'does not hold'}"
+        yield f"{arm.condition.text}: {'holds' if arm.condition.value is True else 'does not hold'}"
         yield from (f"  {line}" for line in _sides(arm.condition))
     elif arm.taken:
         yield "otherwise"
-    elif arm.why_not:
+    if arm.why_not:
         yield arm.why_not
+
+
+def _estimate(estimate: Estimate) -> str:
+    """A number of what is expected of an arm, and where it comes from."""
+    if estimate.value is None:
+        return f"{estimate.name} unknown (no price)"
+    before, after = {"cost": ("$", ""), "time": ("", "s")}.get(estimate.name, ("", ""))
+    source = estimate.said or ("nothing said" if estimate.name == "quality" else "certificate")
+    return f"{estimate.name} {before}{estimate.value:.3g}{after} ({source})"
 
 
 def _sides(part: Part) -> Iterator[str]:

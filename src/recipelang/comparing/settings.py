@@ -103,9 +103,10 @@ def _parameter(parameter: ir.Parameter) -> str:
 def _arm(arm: ir.Arm) -> str:
     guard = "otherwise" if arm.when is None else f"when {spelled_expression(arm.when, LONGEST)}"
     called = arm.call
-    return f"{guard} => " + (
-        spelled_expression(called, LONGEST) if isinstance(called, FailExpression) else _call(called)
-    )
+    call = spelled_expression(called, LONGEST) if isinstance(called, FailExpression) else _call(called)
+    said = (("quality", arm.quality), ("cost", arm.cost), ("time", arm.time))
+    told = ", ".join(f"{name} = {spelled_expression(value, LONGEST)}" for name, value in said if value is not None)
+    return f"{guard} => {call}" + (f" {{ {told} }}" if told else "")
 
 
 def _call(call: ir.Call) -> str:

@@ -60,7 +60,8 @@ def _calls(step: ir.Step) -> list[str]:
         case ir.HostCall(extern=name):
             return [name]
         case ir.Choose(arms=arms):
-            return [_arm(arm) for arm in arms]
+            by = [] if step.by is None else [f"the best by {spelled(step.by, FEW)}"]
+            return [_arm(arm) for arm in arms] + by
         case ir.Fanout() | ir.Cascade():
             return [f"{_callee(step.call)} for {step.variable} in {spelled(step.over, FEW)}"]
         case ir.Perform():

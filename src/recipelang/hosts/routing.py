@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from recipelang.drawing.spelling import spelled
 from recipelang.hosts.exposing import part_of
+from recipelang.ir.certificate import Bound
 from recipelang.ir.expressions import (
     BinaryExpression,
     Constant,
@@ -17,10 +17,11 @@ from recipelang.ir.expressions import (
     free_variables,
 )
 from recipelang.ir.plan import Arm, Choose, Entry, Let, Plan, RecipeCall, RoleCall, Run
-from recipelang.ir.reading import names_in, names_read
+from recipelang.ir.reading import names_in, names_read, weighs
 from recipelang.runtime.expressions import StepFailed, compile_expression
-from recipelang.runtime.readings import Readings
-from recipelang.runtime.values import Json, Request, Value, to_json
+from recipelang.runtime.prospects import ESTIMATES, Bounds, bound_of_arm, bounds_of_arms, prospect, rank
+from recipelang.runtime.readings import Readings, Why
+from recipelang.runtime.values import Json, Prospect, Request, Value, to_json
 
 LONGEST = 200
 """Characters of a condition that are told."""
@@ -29,12 +30,14 @@ COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in", "not in")
 
 @dataclass(frozen=True, slots=True)
 class SignalRead:
-    """A signal with its value, the words that caused it, and the signals that it was computed from."""
+    """A signal with its value, the words that caused it, the signals that it was computed from, and what looked at the
+    words where that may differ by machine."""
 
     name: str
     value: Json
     words: tuple[str, ...]
     reads: tuple[str, ...]
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is expected of an arm, and where that comes from: what its recipe says, or what the certificate proves."""
+
+    name: str
+    value: Json  # none: unknown
+    said: str | None  # as it is written; none: it comes from the certificate
+
+
+@dataclass(frozen=True, slots=True)
 class ArmSeen:
     """An arm of a `choose`: whether it is taken and, where it was asked, what its condition comes to."""
 
@@ -59,6 +71,8 @@ class ArmSeen:
     taken: bool
     condition: Part | None = None  # none: `otherwise`, or one that was not asked
     why_not: str = ""
+    expected: tuple[Estimate, ...] = ()  # where the choice asks what is expected of its arms
+    by: Json = None  # what it is compared by, where it applies
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,7 @@ class Choice:
     step: str
     recipe: str
     arms: tuple[ArmSeen, ...]
+    by: str | None = None  # what arms are compared by, as it is written; none: the first that applies is taken
 
     @property
     def taken(self) -> ArmSeen | None:
@@ -87,8 +102,8 @@ class Route:
 def route(plan: Plan, entry: Entry, request: Request) -> Route:
     """Which arms a request takes, and why; raises nothing but `ValueError`, for a plan that can't run."""
     own = part_of(plan, entry)
-    words: dict[str, Sequence[str]] = {}
-    readings = Readings(lambda name, value, find: words.__setitem__(name, tuple(find())))
+    why: dict[str, Why] = {}
+    readings = Readings(lambda name, value, find: why.__setitem__(name, find()))
     request = replace(request, readings=readings)
     walk = _Walk(own, request)
     walk.enter(entry.recipe, entry, {"request": request}, "")
@@ -97,8 +112,9 @@ def route(plan: Plan, entry: Entry, request: Request) -> Route:
         SignalRead(
             name,
             to_json(values[name]),
-            tuple(words.get(name, ())),
+            why.get(name, Why()).words,
             tuple(each for each in dict.fromkeys(names_in(signal.value)) if each in own.signals),
+            why.get(name, Why()).by,
         )
         for name, signal in own.signals.items()
     )
@@ -117,6 +133,7 @@ class _Walk:
     def enter(self, name: str, call: Entry | RecipeCall, around: dict[str, Value], path: str) -> None:
         """A recipe that is called: its arguments, then its steps that need no model."""
         recipe = self.plan.recipes[name]
+        bounds = bounds_of_arms(call.certificate if isinstance(call, Entry) else recipe.certificate)
         given = {argument.name: argument.value for argument in call.arguments}
         known: dict[str, Value] = {"request": self.request}
         for parameter in recipe.parameters:
@@ -134,7 +151,7 @@ class _Walk:
                     case Let():
                         self._keep(known, step.name, step.value, known)
                     case Choose():
-                        self._choose(step, name, known, path)
+                        self._choose(step, name, known, path, bounds)
                     case Run(call=call_of_step):
                         self._follow(call_of_step, known, f"{path}{step.name}.")
 
@@ -144,14 +161,26 @@ class _Walk:
         except StepFailed:
             return
 
-    def _choose(self, step: Choose, recipe: str, known: dict[str, Value], path: str) -> None:
+    def _choose(
+        self, step: Choose, recipe: str, known: dict[str, Value], path: str, bounds: Bounds | None = None
+    ) -> None:
         arms: list[ArmSeen] = []
         decided = False
         for number, arm in enumerate(step.arms, 1):
-            seen = self._arm(number, arm, known, decided)
-            decided |= seen.taken or seen.why_not == HANGS
+            inside = known
+            estimates: tuple[Estimate, ...] = ()
+            if weighs(step):
+                weighed, estimates = self._expected(arm, known, bound_of_arm(bounds, step.name, number - 1))
+                inside = known if weighed is None else {**known, "it": weighed}
+            seen = replace(self._arm(number, arm, inside, decided), expected=estimates)
+            if step.by is not None and seen.taken:
+                seen = self._weighed(step.by, arm, seen, inside)
+            decided |= (seen.taken and step.by is None) or seen.why_not == HANGS
             arms.append(seen)
-        self.choices.append(Choice(f"{path}{step.name}", recipe, tuple(arms)))
+        if step.by is not None:
+            arms = _best(arms, step.arms)
+        by = None if step.by is None else spelled(step.by, LONGEST)
+        self.choices.append(Choice(f"{path}{step.name}", recipe, tuple(arms), by))
         taken = next((arm for arm, seen in zip(step.arms, arms, strict=True) if seen.taken), None)
         if taken is not None:
             self._follow(taken.call, known, f"{path}{step.name}.")
@@ -166,6 +195,30 @@ class _Walk:
             return ArmSeen(number, calls, False, why_not=HANGS)
         condition = self._part(arm.when, known)
         return ArmSeen(number, calls, condition.value is True, condition)
+
+    def _expected(
+        self, arm: Arm, known: dict[str, Value], bound: Bound
+    ) -> tuple[Prospect | None, tuple[Estimate, ...]]:
+        """What is expected of an arm; none where that hangs on what models say."""
+        written = {name: getattr(arm, name) for name in ESTIMATES}
+        said: dict[str, Value] = {}
+        for name, expression in written.items():
+            if expression is not None:
+                if not free_variables(expression) <= known.keys():
+                    return None, ()
+                said[name] = self.value(expression, known)
+        found = prospect(said, bound, self.request)
+        return found, tuple(
+            Estimate(name, getattr(found, name), None if value is None else _written(value))
+            for name, value in written.items()
+        )
+
+    def _weighed(self, by: Expression, arm: Arm, seen: ArmSeen, known: dict[str, Value]) -> ArmSeen:
+        if isinstance(arm.call, FailExpression):
+            return seen
+        if not free_variables(by) <= known.keys():
+            return replace(seen, taken=False, why_not=HANGS)
+        return replace(seen, by=to_json(self.value(by, known)))
 
     def _follow(self, call: object, known: dict[str, Value], path: str) -> None:
         if isinstance(call, RecipeCall):
@@ -210,6 +263,29 @@ class _Walk:
         return Part(spelled(expression, LONGEST), value, tuple(self._part(each, known) for each in inside))
 
 
+def _best(arms: list[ArmSeen], calls: Sequence[Arm]) -> list[ArmSeen]:
+    """Of the arms that apply only the best is taken; none where one of them hangs on what models say."""
+    if any(seen.why_not == HANGS for seen in arms):
+        return [replace(seen, taken=False, why_not=seen.why_not or WEIGHED) for seen in arms]
+    applying = [seen for seen in arms if seen.taken]
+    best = max(
+        applying,
+        key=lambda seen: (not isinstance(calls[seen.number - 1].call, FailExpression), rank(seen.by), -seen.number),
+        default=None,
+    )
+    return [
+        replace(seen, taken=False, why_not=f"arm {best.number} is better")
+        if best and seen.taken and seen is not best
+        else seen
+        for seen in arms
+    ]
+
+
+def _written(value: Expression) -> str:
+    return "as said" if isinstance(value, Constant) else spelled(value, LONGEST)
+
+
+WEIGHED = "what it is compared with hangs on what models say"
 HANGS = "it hangs on what models say"
 BEFORE = "not asked: an arm before it is taken"
 
@@ -229,4 +305,4 @@ def told(value: Json) -> str:
             return str(value)
 
 
-__all__ = ["ArmSeen", "Choice", "Part", "Route", "SignalRead", "route", "told"]
+__all__ = ["ArmSeen", "Choice", "Estimate", "Part", "Route", "SignalRead", "route", "told"]

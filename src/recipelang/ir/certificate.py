@@ -49,13 +49,17 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class StepBound:
-    """`how` says how the bound of a step comes about: `3 × (panelist + 1 repair)`."""
+    """`how` says how the bound of a step comes about: `3 × (panelist + 1 repair)`.
+
+    `arms` are those of a `choose` that weighs them, each with the most that it can use; nothing for one that is not possible.
+    """
 
     step: str
     kind: str
     bound: Bound
     how: str = ""
     inner: tuple[StepBound, ...] = ()
+    arms: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

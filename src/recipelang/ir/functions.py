@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recipelang.ir.labels import DOMAINS, LANGUAGES
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionParameter:
@@ -142,10 +144,23 @@ FUNCTIONS: dict[str, Function] = {
             "latency(of: model) -> duration?",
             "how long its answers took of late, on the average of this host; none before the first",
         ),
+        # the arms of a `choose`
+        _function(
+            "expected_quality(arm: arm) -> score",
+            "how likely the arm's answer is right, as its `quality` says; 0 where it says nothing: nothing is promised",
+        ),
+        _function(
+            "expected_cost(arm: arm) -> money?",
+            "what the arm will cost, as its `cost` says, else the most that it can cost for this request, as the certificate proves; none where a model has no price",
+        ),
+        _function(
+            "expected_time(arm: arm) -> duration",
+            "how long the arm will take, as its `time` says, else the longest that it can take, as the certificate proves",
+        ),
         # signals: what can be seen of a request
         _function(
-            "keywords(phrases: text[], of: text = request.text, fuzzy: int(0..2) = 0) -> bool",
-            "whether one of the phrases stands there as whole words, in any case; of writings without blanks anywhere; `fuzzy` allows so many mistyped characters in a phrase",
+            "keywords(phrases: text[], of: text = request.text, fuzzy: int(0..2) = 0, within: bool = false) -> bool",
+            "whether one of the phrases stands there as whole words, in any case; of writings without blanks anywhere; `fuzzy` allows so many mistyped characters in a phrase, `within` that it stands within longer words",
         ),
         _function(
             "frequency(phrases: text[], of: text = request.text) -> score",
@@ -160,6 +175,18 @@ FUNCTIONS: dict[str, Function] = {
             "whether a pattern, in RE2's syntax and written out, is found somewhere",
         ),
         _function(
+            "occurrences(pattern: text, of: text = request.text) -> int",
+            "how often a pattern, in RE2's syntax and written out, is found, one place after the other",
+        ),
+        _function(
+            "words(of: text = request.text) -> int",
+            "how many words there are; each character of a writing without blanks is a word",
+        ),
+        _function(
+            "messages(what: request, role: enum(any, system, developer, user, assistant, tool) = any) -> int",
+            "how many messages of a role the conversation has",
+        ),
+        _function(
             "density(what: enum(code, maths, lists, numbers), of: text = request.text) -> score",
             "the share of the text that looks like code, formulas, items of lists, or numbers",
         ),
@@ -172,20 +199,24 @@ FUNCTIONS: dict[str, Function] = {
             "the form in which an answer is asked for, as far as the words tell; `free` where they don't",
         ),
         _function(
-            "language(of: text = request.text) -> enum(ar, de, en, es, fr, hi, it, ja, ko, nl, pl, pt, ru, tr, zh, other)",
-            "the language of the text, by its writing and its most common words",
+            f"language(of: text = request.text) -> enum({', '.join(LANGUAGES)})",
+            "the language of the text, of a long one by its ends: with the extra `signals` by a model of 44 languages, else by its writing and its most common words, which tell 18",
         ),
         _function(
-            "similar(examples: text[], of: text = request.text) -> score",
-            "how like the text is to the example that it is most like, by words and triples of characters; 0 of none",
+            f"domain(of: text = request.text, by: enum(words, meaning) = words) -> enum({', '.join(DOMAINS)})",
+            "the field that the text is of, by the words of each field in seven languages; `meaning` looks at examples of each as well",
         ),
         _function(
-            "contrast(hard: text[], easy: text[], of: text = request.text) -> score",
+            "similar(examples: text[], of: text = request.text, by: enum(words, meaning) = words) -> score",
+            "how like the text is to the example that it is most like, by words and triples of characters or, with the extra `signals`, by `meaning`, whatever the languages; 0 of none",
+        ),
+        _function(
+            "contrast(hard: text[], easy: text[], of: text = request.text, by: enum(words, meaning) = words) -> score",
             "which examples the text is more like: towards 1 the hard ones, towards 0 the easy ones, 0.5 neither",
         ),
         _function(
-            "reask(what: request) -> score",
-            "how like the user's last message is to the one before, as `similar` has it; 0 where there is none",
+            "reask(what: request, turns: int(1..8) = 1) -> score",
+            "how like the user's last message is to the one before, as `similar` has it; 0 where there is none; of several `turns` the least like of so many before",
         ),
         _function(
             "injection(what: request | answer | text) -> bool",
@@ -197,8 +228,8 @@ FUNCTIONS: dict[str, Function] = {
             "whether it satisfies a contract",
         ),
         _function(
-            "similarity(a: answer | text, b: answer | text) -> score",
-            "share of words in common (Jaccard, case folded); 1 for two empty texts",
+            "similarity(a: answer | text, b: answer | text, by: enum(words, meaning) = words) -> score",
+            "share of words in common (Jaccard, case folded); 1 for two empty texts; by `meaning` the likeness of what they mean",
         ),
         _function(
             "agreement(xs: answer[], key: f(it)) -> score",

@@ -47,6 +47,7 @@ class Backend:
     parallel: Positive | None = None  # the most calls at once, fewer while it is overloaded; none: no limit
     queue: Count = DEFAULT_QUEUE  # the calls that may wait for that; further ones are refused
     load: Literal["vllm"] | None = None  # what tells how busy its servers are
+    patience: Amount | None = None  # seconds for which nothing may come of a reply; none: any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,8 +323,13 @@ class HostCall:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
+    """A call and what is expected of it: how likely it is right, dollars, seconds; none: what the certificate shows."""
+
     call: ArmCall
-    when: Expression | None = None  # none: otherwise
+    when: Expression | None = None  # over `it`, the arm; none: otherwise
+    quality: Expression | None = None
+    cost: Expression | None = None
+    time: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +337,7 @@ class Choose:
     name: Name
     type: Type
     arms: tuple[Arm, ...]
+    by: Expression | None = None  # over `it`: of the arms that apply the one where it is greatest; none: the first
     timeout: Amount | None = None
     fallback: Expression | None = None
     kind: Literal["choose"] = "choose"

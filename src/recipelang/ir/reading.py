@@ -16,6 +16,7 @@ from recipelang.ir.expressions import (
     free_variables,
 )
 from recipelang.ir.plan import (
+    Arm,
     Ask,
     Call,
     Cascade,
@@ -90,7 +91,7 @@ def _own(step: Step) -> tuple[Expression | None, ...]:
             return step.fallback, step.when, *(argument.value for argument in arguments)
         case Choose():
             failing = [arm.call.message for arm in step.arms if isinstance(arm.call, FailExpression)]
-            return step.fallback, *(arm.when for arm in step.arms), *failing
+            return step.fallback, step.by, *(each for arm in step.arms for each in _weighed(arm)), *failing
         case Run():
             return (step.fallback,)
         case Let():
@@ -99,8 +100,20 @@ def _own(step: Step) -> tuple[Expression | None, ...]:
             return step.value, step.contract, step.fallback
 
 
+def _weighed(arm: Arm) -> tuple[Expression | None, ...]:
+    return arm.when, arm.quality, arm.cost, arm.time
+
+
+def weighs(step: Choose) -> bool:
+    """Whether a `choose` looks at what its arms are expected to cost and bring."""
+    asking = [step.by, *(arm.when for arm in step.arms)]
+    return any(each is not None and "it" in free_variables(each) for each in asking)
+
+
 def _bound(step: Step) -> frozenset[str]:
     match step:
+        case Choose():
+            return frozenset(("it",))
         case Fanout():
             return frozenset((step.variable, "it", "tried"))
         case Cascade():

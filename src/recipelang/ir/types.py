@@ -130,6 +130,13 @@ class TaskType:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmType:
+    """An arm of a `choose` while it is weighed: what its conditions and `by` call `it`."""
+
+    kind: Literal["arm"] = "arm"
+
+
+@dataclass(frozen=True, slots=True)
 class NoneType:
     """The type of `none`."""
 
@@ -161,6 +168,7 @@ Type = Annotated[
     | OptionalType
     | PlanType
     | TaskType
+    | ArmType
     | NoneType
     | NeverType,
     ByKind(),

@@ -14,6 +14,7 @@ from recipelang.runtime.ledger import ROUNDING, Limits
 from recipelang.runtime.members import images_of
 from recipelang.runtime.needs import needs_of
 from recipelang.runtime.prompts import request_bytes
+from recipelang.runtime.prospects import bounds_of_arms
 from recipelang.runtime.quick import dataclass
 from recipelang.runtime.scheduling import PreparedRecipe
 from recipelang.runtime.values import Request
@@ -37,7 +38,11 @@ def prepare_entry(entry: Entry, recipe: PreparedRecipe, plan: Plan) -> PreparedE
     arguments = ((name, compile_expression(value, plan)) for name, value in {**defaults, **given}.items())
     budgets = {name: plan.recipes[name].budget for name in _inside(entry.recipe, plan)}
     return PreparedEntry(
-        replace(recipe, needs=needs_of(plan.recipes[entry.recipe], entry.certificate)),
+        replace(
+            recipe,
+            needs=needs_of(plan.recipes[entry.recipe], entry.certificate),
+            arms=bounds_of_arms(entry.certificate),
+        ),
         tuple(arguments),
         budgets,
         entry.certificate,

@@ -12,8 +12,10 @@ from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.ledger import Account
 from recipelang.runtime.ports import Backend, Clock, HostFunction
 from recipelang.runtime.prompts import Prompter
+from recipelang.runtime.prospects import Bounds
 from recipelang.runtime.quick import dataclass
 from recipelang.runtime.trace import Recorder
+from recipelang.runtime.turns import Turns
 from recipelang.runtime.values import Request, Value
 from recipelang.runtime.voice import Voice
 
@@ -39,7 +41,7 @@ class Execution:
     """One run: what was asked, and all that the run reaches outside with. Deadlines are in seconds of `timer`."""
 
     plan: Plan
-    request: Request
+    request: Request  # with which it began: in a loop of tools that of the first turn
     seed: int
     clock: Clock
     timer: Callable[[], float]
@@ -49,6 +51,7 @@ class Execution:
     recipes: Mapping[str, RunsRecipe]
     functions: Mapping[str, HostFunction]
     withheld: Mapping[str, str]  # the models and functions that may not see the request, with the boundary that says so
+    turns: Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Frame:
     account: Account
     voice: Voice | None = None  # where the step's answer is the run's: it may be spoken as it comes
     answers: bool = False  # whether what the step gives may become the run's answer
+    arms: Bounds | None = None  # what the arms of each `choose` that weighs them can use
 
     @property
     def is_committed(self) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -22,6 +21,7 @@ from recipelang.runtime.pieces import pieces
 from recipelang.runtime.values import (
     Answer,
     Authored,
+    Prospect,
     Request,
     Said,
     Task,
@@ -35,9 +35,6 @@ from recipelang.runtime.values import (
 Items = tuple[Value, ...]
 OfItem = Callable[[Value], Value]  # an expression over `it`
 Number = int | float
-
-_WORD = re.compile(r"\w+")
-
 
 def _itself(item: Value) -> Value:
     return item
@@ -186,11 +183,6 @@ def matches(what: Answer | str, form: Contract) -> bool:
     return extract(form, _text(what)).valid
 
 
-def similarity(a: Answer | str, b: Answer | str) -> float:
-    one, other = _words(a), _words(b)
-    return len(one & other) / len(one | other) if one or other else 1.0
-
-
 def agreement(xs: Items, key: OfItem) -> float:
     counts: dict[Hashable, int] = {}
     for _, voted in _votes(xs, key):
@@ -255,28 +247,59 @@ WORDS: dict[str, Callable[..., Iterable[str]]] = {
     "frequency": looking.frequency_found,
     "ordered": looking.ordered_found,
     "regex": looking.regex_found,
+    "occurrences": looking.occurrences_found,
+    "density": looking.density_found,
     "constraints": looking.constraints_found,
     "demanded_form": looking.demanded_form_found,
     "similar": looking.similar_found,
     "contrast": looking.contrast_found,
+    "domain": looking.domain_found,
+    "reask": looking.reask_found,
     "injection": looking.injection_found,
     "pii": pii_found,
     "secrets": secrets_found,
 }
 """For functions that look for something in a text, what finds the words that made them say so."""
+# -------------------------------------------------------- arms of a `choose`
+
+
+def expected_quality(arm: Prospect) -> float:
+    return arm.quality
+
+
+def expected_cost(arm: Prospect) -> float | None:
+    return arm.cost
+
+
+def expected_time(arm: Prospect) -> float:
+    return arm.time
+
+
+MEANS: dict[str, Callable[[Mapping[str, object]], str]] = {
+    "language": lambda given: looking.told_by(),
+    **dict.fromkeys(("domain", "similar", "contrast"), looking.measured_by),
+}
+"""For functions whose value hangs on what is installed, what they go by here; empty where nothing could be in its place."""
 IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own signature
     "healthy": lambda of: True,  # outside of a run nobody watches
     "load": lambda of: None,
     "kv_cache": lambda of: None,
     "latency": lambda of: None,
+    "expected_quality": expected_quality,
+    "expected_cost": expected_cost,
+    "expected_time": expected_time,
     "keywords": looking.keywords,
     "frequency": looking.frequency,
     "ordered": looking.ordered,
     "regex": looking.regex,
+    "occurrences": looking.occurrences,
+    "words": looking.words,
+    "messages": looking.messages,
     "density": looking.density,
     "constraints": looking.constraints,
     "demanded_form": looking.demanded_form,
     "language": looking.language,
+    "domain": looking.domain,
     "similar": looking.similar,
     "contrast": looking.contrast,
     "reask": looking.reask,
@@ -310,7 +333,7 @@ IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own sign
     "contains": contains,
     "estimate_tokens": estimate_tokens,
     "matches": matches,
-    "similarity": similarity,
+    "similarity": looking.similarity,
     "agreement": agreement,
     "majority": majority,
     "weighted_vote": weighted_vote,
@@ -363,10 +386,6 @@ def _weights(items: Sequence[Value], weight: OfItem) -> list[Number]:
 
 def _text(what: Answer | str) -> str:
     return what.text if isinstance(what, Answer) else what
-
-
-def _words(what: Answer | str) -> set[str]:
-    return set(_WORD.findall(_text(what).casefold()))
 
 
 def _expense(model: Model) -> tuple[bool, float, float]:

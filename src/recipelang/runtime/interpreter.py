@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 
@@ -17,15 +17,16 @@ from recipelang.runtime.finishing import finished, text_of_answer
 from recipelang.runtime.frame import Execution, evaluate
 from recipelang.runtime.gauging import Dials
 from recipelang.runtime.ledger import NO_LIMITS, NOTHING, Account, Limits, Lost, Share, Spend
-from recipelang.runtime.ports import Backend, Clock, Gauge, HostFunction, Journal
+from recipelang.runtime.ports import Backend, Clock, Gauge, HostFunction, Journal, Tracer
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.purses import Purse, held
 from recipelang.runtime.quick import dataclass
-from recipelang.runtime.readings import Readings
+from recipelang.runtime.readings import Readings, Why
 from recipelang.runtime.scheduling import prepare_recipe
 from recipelang.runtime.trace import Recorder, Trace
+from recipelang.runtime.turns import Loop, Turns
 from recipelang.runtime.values import Authored, Json, Request, Value, to_json
-from recipelang.runtime.voice import Voice
+from recipelang.runtime.voice import CallListener, Listener, Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,48 +89,42 @@ class Interpreter:
         *,
         seed: int = 0,
         journal: Journal | None = None,
+        tracer: Tracer | None = None,
         content: bool = False,
-        listener: Callable[[str], Awaitable[None]] | None = None,
+        listener: Listener | None = None,
+        call_listener: CallListener | None = None,
         most: Limits = NO_LIMITS,
         time: float | None = None,
         purse: Purse | None = None,
         lost: Sequence[Lost] = (),
+        loop: Loop | None = None,
     ) -> RunResult:
         """Answer a request; raises `RunFailure` with its trace, and `LookupError` where the plan has no such entry.
 
         An entry is one of the plan's, by its name, or one that was bound to a recipe of the plan since. The same `seed`
-        gives the same orders, jitters and seeds for the models. `journal` is told each event as it happens; `content`
+        gives the same orders, jitters and seeds for the models. `journal` is told each event as it happens, and so is
+        `tracer`, which says what goes with each call; `content`
         puts what was said into the trace as well. `listener` hears the answer, piece by piece from the moment on that
-        nothing later can change it, or else as a whole in the end; after its first piece no fallback can help, and a
+        nothing later can change it, or else as a whole in the end, and `call_listener` calls of tools alike, but for those that
+        are only there as a whole; after its first piece no fallback can help, and a
         failure says so by `is_committed`. `most` and `time`, in seconds, tighten what the run may use, and never loosen
         it. `lost` are calls of an earlier process that died: they count as wasted, on top of what the recipe may use by
-        itself. An exception of a backend that is no `BackendError` is a bug and ends the run as it is, with a note that
+        itself. With a `loop` the run may go on with one of the client's tools, in the state in which its last turn ended,
+        and what it does is kept for the next one. An exception of a backend that is no `BackendError` is a bug and ends the run as it is, with a note that
         names the step and the model.
         """
         prepared = self._found(entry)
         timer = loop_timer()
         clock = self._clock or LoopClock(timer)
-        recorder = Recorder(clock, journal, content)
-        readings = Readings(partial(_tell_signal, recorder))
-        request = replace(request, readings=readings, dials=Dials(self._backends, partial(_tell_gauge, recorder)))
-        execution = Execution(
-            self._plan,
-            request,
-            seed,
-            clock,
-            timer,
-            recorder,
-            self._backends,
-            self._prompter,
-            self._recipes,
-            self._functions,
-            withheld(self._boundaries, self._plan, request),
-        )
+        recorder = Recorder(clock, journal, content, tracer)
+        turns = self._turns(request, loop, most, recorder)
+        request = turns.requests[-1]
+        execution = self._execution(turns, seed, clock, timer, recorder)
         name = entry if isinstance(entry, str) else entry.name
         recorder.record("run_start", "", entry=name, recipe=prepared.recipe.name, seed=seed)
         gone = _lost(recorder, lost)
         account = Account("the bound of the run", Limits())
-        voice = None if listener is None else Voice(listener)
+        voice = None if listener is None else Voice(listener, call_listener)
         try:
             counts_tokens = most.counts_tokens or (purse is not None and purse.counts_tokens)
             bound = admitted(prepared, request, counts_tokens=counts_tokens)
@@ -158,6 +153,39 @@ class Interpreter:
             await voice.say(result.text)
         return result
 
+    def _turns(self, request: Request, loop: Loop | None, most: Limits, recorder: Recorder) -> Turns:
+        """The requests of a run, each with what can be read from it while it goes on."""
+        readings = Readings(partial(_tell_signal, recorder))
+        dials = Dials(self._backends, partial(_tell_gauge, recorder))
+        allowed = request.max_cost if most.cost is None else most.cost
+        requests = (*(() if loop is None else loop.before), request)
+        return Turns(
+            tuple(replace(each, max_cost=allowed, readings=readings, dials=dials) for each in requests), loop
+        )
+
+    def _execution(
+        self, turns: Turns, seed: int, clock: Clock, timer: Callable[[], float], recorder: Recorder
+    ) -> Execution:
+        """All that a run reaches; in a loop of tools it hears again what it has heard, and keeps what is new."""
+        backends, functions, loop = self._backends, self._functions, turns.loop
+        if loop is not None:
+            backends = {name: loop.keeping(backend) for name, backend in backends.items()}
+            functions = {name: loop.keeping_function(name, function) for name, function in functions.items()}
+        return Execution(
+            self._plan,
+            turns.requests[0],
+            seed,
+            clock,
+            timer,
+            recorder,
+            backends,
+            self._prompter,
+            self._recipes,
+            functions,
+            withheld(self._boundaries, self._plan, turns.requests),
+            turns,
+        )
+
 
 def _must_be_given(what: str, missing: set[str]) -> None:
     if missing:
@@ -173,11 +201,12 @@ async def _answer(
     return await prepared.recipe(execution, values, "", deadline, account, voice, answers=True)
 
 
-def _tell_signal(recorder: Recorder, name: str, value: Value, words: Callable[[], Sequence[str]]) -> None:
+def _tell_signal(recorder: Recorder, name: str, value: Value, find: Callable[[], Why]) -> None:
     """A signal with its value and the words that caused it; of the client's own only where texts are told at all."""
-    told = [word for word in words() if recorder.content or isinstance(word, Authored)]
+    why = find()
+    told = [word for word in why.words if recorder.content or isinstance(word, Authored)]
     plain = value if recorder.content or not isinstance(value, str) or isinstance(value, Authored) else None
-    recorder.record("signal", "", name=name, value=to_json(plain), words=told)
+    recorder.record("signal", "", name=name, value=to_json(plain), words=told, by=list(why.by))
 
 
 def _tell_gauge(recorder: Recorder, gauge: Gauge, model: str, value: Value) -> None:

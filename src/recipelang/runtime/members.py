@@ -180,6 +180,7 @@ _REQUEST: dict[str, Reader] = {
     "tools": lambda request: len(request.tools),
     "tool_results": _tool_results,
     "format": lambda request: request.format,
+    "max_cost": lambda request: request.max_cost,
     "max_latency": lambda request: request.max_latency,
     "metadata": lambda request: request.metadata,
 }

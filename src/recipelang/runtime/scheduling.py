@@ -19,6 +19,7 @@ from recipelang.runtime.ledger import Account, Limits
 from recipelang.runtime.members import images_of
 from recipelang.runtime.needs import StepNeed, last_first, needs_of
 from recipelang.runtime.prompts import request_bytes
+from recipelang.runtime.prospects import Bounds, bounds_of_arms
 from recipelang.runtime.steps.prepared import PreparedStep, compile_optional
 from recipelang.runtime.steps.preparing import prepare_step
 from recipelang.runtime.values import Value
@@ -41,6 +42,7 @@ class PreparedRecipe:
     time: float | None  # seconds
     needs: tuple[StepNeed, ...]  # what each step may use
     last_first: tuple[int, ...]  # the steps by their places, each before those whose values it reads
+    arms: Bounds | None  # what the arms of each `choose` that weighs them may use
 
     async def __call__(
         self,
@@ -57,7 +59,7 @@ class PreparedRecipe:
             deadline = min(deadline, execution.timer() + self.time)
         values = {**arguments, "request": execution.request}
         own = account.open(f"the budget of `{self.name}`", self.limits)
-        frame = Frame(execution, values, path, deadline, own)
+        frame = Frame(execution, values, path, deadline, own, arms=self.arms)
         accounts = self._set_aside(execution, own) if own.is_tight else ()
         try:
             return await Progress(self, frame, list(self.waits_for), voice, answers, accounts=accounts).run()
@@ -135,7 +137,7 @@ class Progress:
         account = self.accounts[place] if self.accounts else own.account
         if voice is own.voice and answers is own.answers and account is own.account:
             return own
-        return Frame(own.execution, own.values, own.path, own.deadline, account, voice, answers)
+        return Frame(own.execution, own.values, own.path, own.deadline, account, voice, answers, own.arms)
 
     def _may_speak(self) -> bool:
         """Whether `return` demands nothing more of what its step says, so that it can be said as it comes."""
@@ -227,6 +229,7 @@ def prepare_recipe(recipe: Recipe, plan: Plan) -> PreparedRecipe:
         recipe.budget.time,
         needs_of(recipe, recipe.certificate),
         last_first(needs, places["return"]),
+        bounds_of_arms(recipe.certificate),
     )
 
 

@@ -92,6 +92,7 @@ class Request:
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     wishes: Wishes = field(default_factory=lambda: NO_WISHES)
     tool_options: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
+    max_cost: float | None = None  # dollars
     readings: Readings | None = field(default=None, compare=False, repr=False)  # of the run that it is in
     dials: Dials | None = field(default=None, compare=False, repr=False)  # how the models do, while it runs
 
@@ -180,6 +181,15 @@ class TaskPlan:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What an arm of a `choose` is expected to bring and to take: what conditions and `by` call `it`."""
+
+    quality: float
+    cost: float | None  # dollars; none: a model has no price
+    time: float  # seconds
+
+
 Value = (
     bool
     | int
@@ -193,6 +203,7 @@ Value = (
     | RecordValue
     | Task
     | TaskPlan
+    | Prospect
     | Usage
     | Price
     | Mapping[str, str]  # `request.metadata`, which is only read by key
@@ -252,6 +263,8 @@ def to_json(value: Value) -> Json:
             return {"prompt_tokens": value.prompt_tokens, "completion_tokens": value.completion_tokens}
         case Price(input, output):
             return {"input": input, "output": output}
+        case Prospect(quality, cost, time):
+            return {"quality": quality, "cost": cost, "time": time}
 
 
 def from_json(value: Json, limit: int | None = None) -> Value:

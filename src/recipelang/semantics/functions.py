@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, cast
 from recipelang.diagnostics.catalogue import types
 from recipelang.ir.expressions import Constant, LambdaExpression, MemberExpression, Variable
 from recipelang.ir.functions import Function
+from recipelang.ir.labels import DENSITIES, DOMAINS, ENCODERS, FORMS, LANGUAGES, MEANING, WORDS
 from recipelang.ir.patterns import BadPattern, compiled_pattern
 from recipelang.ir.types import (
     AnswerType,
+    ArmType,
     BoolType,
     ContractType,
     DurationType,
@@ -41,11 +43,6 @@ if TYPE_CHECKING:
     from recipelang.semantics.expressions import Elaborator
 
 MEASURES = EnumType(("logprob", "margin", "hybrid"))
-FORMS = EnumType(("json", "yaml", "xml", "csv", "table", "letter", "list", "code", "number", "free"))
-LANGUAGES = EnumType(
-    ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh", "other")
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -128,7 +125,7 @@ def result_of(site: CallSite) -> Result | None:
 # ------------------------------------------------------- what a key may be
 
 
-def _orderable(type: Type) -> bool:
+def orderable(type: Type) -> bool:
     type = without_none(type)
     return is_number(type) or isinstance(type, (DurationType, MoneyType, TextType, BoolType, NeverType, NoneType))
 
@@ -139,7 +136,7 @@ def _numeric(type: Type) -> bool:
 
 
 def _comparable(type: Type) -> bool:
-    return _orderable(type) or isinstance(without_none(type), (EnumType, ModelType))
+    return orderable(type) or isinstance(without_none(type), (EnumType, ModelType))
 
 
 def _together(**arguments: Typed | None) -> tuple[tuple[str, Typed], ...]:
@@ -178,7 +175,7 @@ def _item_by(site: CallSite) -> Result | None:
     if xs is None:
         return None
     item = cast(ListType, xs.type).item
-    by = site.over_items("by", item, _orderable, "something that has an order")
+    by = site.over_items("by", item, orderable, "something that has an order")
     return Result(_together(xs=xs, by=by), item)
 
 
@@ -193,7 +190,7 @@ def _top(site: CallSite) -> Result | None:
     xs, n = site.list("xs"), site.value("n", IntType(0, None))
     if xs is None or n is None:
         return None
-    by = site.over_items("by", cast(ListType, xs.type).item, _orderable, "something that has an order")
+    by = site.over_items("by", cast(ListType, xs.type).item, orderable, "something that has an order")
     return Result(_together(xs=xs, n=n, by=by), _shortened(cast(ListType, xs.type), n))
 
 
@@ -206,7 +203,7 @@ def _sort(site: CallSite) -> Result | None:
     xs = site.list("xs")
     if xs is None:
         return None
-    by = site.over_items("by", cast(ListType, xs.type).item, _orderable, "something that has an order")
+    by = site.over_items("by", cast(ListType, xs.type).item, orderable, "something that has an order")
     return Result(_together(xs=xs, by=by, descending=site.value("descending", BoolType())), xs.type)
 
 
@@ -328,12 +325,48 @@ def _looking(result: Type, **wanted: Type) -> Callable[[CallSite], Result | None
     return rule
 
 
+def _by_likeness(result: Type, **wanted: Type) -> Callable[[CallSite], Result | None]:
+    """The rule of one that goes by likeness as well: of words, or of meaning."""
+
+    def rule(site: CallSite) -> Result | None:
+        given = {name: site.value(name, type) for name, type in wanted.items()}
+        return Result(_together(**given, of=_text_looked_at(site), by=_measured_by(site)), result)
+
+    return rule
+
+
+def _measured_by(site: CallSite) -> Typed | None:
+    """`by`, written out; for `meaning` the plan has the encoder that this is."""
+    by = site.value("by", EnumType((WORDS, MEANING)))
+    if by is None or isinstance(by.type, NeverType):
+        return None
+    if not isinstance(by.expression, Constant):
+        site.elaborator.report(
+            types.MISMATCH.at(
+                site.given["by"][0].span,
+                f"{site.what('by')} is written out",
+                label="this may be one or the other",
+                help=f"`{WORDS}` or `{MEANING}`: a threshold is right for one of them",
+            )
+        )
+        return None
+    return Typed(Constant(ENCODERS.get(str(by.expression.value), WORDS)), by.type)
+
+
 def _text_looked_at(site: CallSite) -> Typed:
     given = site.value("of", TextType())
     return given or Typed(MemberExpression(Variable("request"), "text"), TextType())
 
 
 def _regex(site: CallSite) -> Result | None:
+    return _with_pattern(site, BoolType())
+
+
+def _occurrences(site: CallSite) -> Result | None:
+    return _with_pattern(site, IntType(0, None))
+
+
+def _with_pattern(site: CallSite, result: Type) -> Result | None:
     node = site.given["pattern"][0]
     if not isinstance(node, nodes.Text):
         site.elaborator.report(
@@ -347,11 +380,17 @@ def _regex(site: CallSite) -> Result | None:
             types.BAD_PATTERN.at(node.span, "this is not a pattern in RE2's syntax", label=str(problem))
         )
         return None
-    return Result(_together(pattern=site.value("pattern", TextType()), of=_text_looked_at(site)), BoolType())
+    return Result(_together(pattern=site.value("pattern", TextType()), of=_text_looked_at(site)), result)
 
 
 def _reask(site: CallSite) -> Result | None:
-    return Result(_together(what=site.value("what", RequestType())), ScoreType(), 0, 1)
+    what, turns = site.value("what", RequestType()), site.value("turns", IntType(1, 8))
+    return Result(_together(what=what, turns=turns), ScoreType(), 0, 1)
+
+
+def _messages(site: CallSite) -> Result | None:
+    what, role = site.value("what", RequestType()), site.value("role", SPEAKERS)
+    return Result(_together(what=what, role=role), IntType(0, None))
 
 
 def _contains(site: CallSite) -> Result | None:
@@ -380,7 +419,8 @@ def _matches(site: CallSite) -> Result | None:
 
 
 def _similarity(site: CallSite) -> Result | None:
-    return Result(_together(a=_text_or_answer(site, "a"), b=_text_or_answer(site, "b")), ScoreType(), 0, 1)
+    a, b = _text_or_answer(site, "a"), _text_or_answer(site, "b")
+    return Result(_together(a=a, b=b, by=_measured_by(site)), ScoreType(), 0, 1)
 
 
 def _agreement(site: CallSite) -> Result | None:
@@ -437,6 +477,14 @@ def _single_task(site: CallSite) -> Result | None:
     return Result(_together(worker=worker, instruction=instruction), PlanType(1))
 
 
+def _expected(shown: Type) -> Callable[[CallSite], Result | None]:
+    def rule(site: CallSite) -> Result | None:
+        arm = site.value("arm", ArmType())
+        return None if arm is None else Result(_together(arm=arm), shown, *interval_of(shown))
+
+    return rule
+
+
 def _gauge(shown: Type) -> Callable[[CallSite], Result | None]:
     def rule(site: CallSite) -> Result | None:
         model = site.value("of", ModelType())
@@ -465,16 +513,20 @@ RULES: dict[str, Callable[[CallSite], Result | None]] = {
     "round": _whole,
     "ceil": _whole,
     "floor": _whole,
-    "keywords": _looking(BoolType(), phrases=ListType(TextType()), fuzzy=IntType(0, 2)),
+    "keywords": _looking(BoolType(), phrases=ListType(TextType()), fuzzy=IntType(0, 2), within=BoolType()),
     "frequency": _looking(ScoreType(), phrases=ListType(TextType())),
     "ordered": _looking(BoolType(), phrases=ListType(TextType())),
     "regex": _regex,
-    "density": _looking(ScoreType(), what=EnumType(("code", "maths", "lists", "numbers"))),
+    "occurrences": _occurrences,
+    "words": _looking(IntType(0, None)),
+    "messages": _messages,
+    "density": _looking(ScoreType(), what=EnumType(DENSITIES)),
     "constraints": _looking(IntType(0, None)),
-    "demanded_form": _looking(FORMS),
-    "language": _looking(LANGUAGES),
-    "similar": _looking(ScoreType(), examples=ListType(TextType())),
-    "contrast": _looking(ScoreType(), hard=ListType(TextType()), easy=ListType(TextType())),
+    "demanded_form": _looking(EnumType(FORMS)),
+    "language": _looking(EnumType(LANGUAGES)),
+    "domain": _by_likeness(EnumType(DOMAINS)),
+    "similar": _by_likeness(ScoreType(), examples=ListType(TextType())),
+    "contrast": _by_likeness(ScoreType(), hard=ListType(TextType()), easy=ListType(TextType())),
     "reask": _reask,
     "injection": _disclosing,
     "lower": _text_to(TextType()),
@@ -484,6 +536,9 @@ RULES: dict[str, Callable[[CallSite], Result | None]] = {
     "load": _gauge(OptionalType(FloatType())),
     "kv_cache": _gauge(OptionalType(ScoreType())),
     "latency": _gauge(OptionalType(DurationType())),
+    "expected_quality": _expected(ScoreType()),
+    "expected_cost": _expected(OptionalType(MoneyType())),
+    "expected_time": _expected(DurationType()),
     "pii": _disclosing,
     "secrets": _disclosing,
     "matches": _matches,

@@ -69,6 +69,7 @@ _MEMBERS: dict[type, dict[str, Type]] = {
         "tools": _COUNT,
         "tool_results": _COUNT,
         "format": ContractType(DEFAULT_REPAIRS),
+        "max_cost": OptionalType(MoneyType()),
         "max_latency": OptionalType(DurationType()),
         "metadata": METADATA,
     },

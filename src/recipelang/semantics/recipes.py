@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -13,12 +14,16 @@ from recipelang.ir.expressions import Expression, FailExpression
 from recipelang.ir.sizing import DEFAULT_TIMEOUT
 from recipelang.ir.types import (
     AnswerType,
+    ArmType,
     ContractType,
+    DurationType,
     IntType,
     ListType,
+    MoneyType,
     NeverType,
     OptionalType,
     PlanType,
+    ScoreType,
     TaskType,
     Type,
     spelled,
@@ -28,6 +33,7 @@ from recipelang.semantics.calling import Caller, SignatureOf
 from recipelang.semantics.contracts import MAX_REPAIRS
 from recipelang.semantics.declarations import Declarer
 from recipelang.semantics.expressions import Elaborator
+from recipelang.semantics.functions import orderable
 from recipelang.semantics.narrowing import facts_if_false, facts_if_true
 from recipelang.semantics.ordering import check_use, in_order, name_of
 from recipelang.semantics.reserved import RESERVED, reserved
@@ -40,6 +46,8 @@ MAX_RETRIES = 5
 MAX_ITEMS = 10_000
 """Branches or rounds that one step may have at most."""
 
+ESTIMATES: dict[str, Type] = {"quality": ScoreType(), "cost": MoneyType(), "time": DurationType()}
+"""What an author, or `recipelang calibrate`, may say of an arm."""
 BUDGET = ("calls", "tokens", "cost", "time", "parallel", "request")
 POLICIES: dict[type, tuple[str, tuple[str, ...]]] = {
     nodes.Ask: ("an `ask`", ("timeout", "retries", "hedge", "fallback", "optional", "when")),
@@ -50,7 +58,7 @@ POLICIES: dict[type, tuple[str, tuple[str, ...]]] = {
     nodes.Cascade: ("a `cascade`", ("accept", "on_error", "timeout", "fallback")),
     nodes.Repeat: ("a `repeat`", ("start", "until", "timeout", "fallback")),
     nodes.Perform: ("a `perform`", ("parallel", "timeout", "on_error", "fallback")),
-    nodes.Choose: ("a `choose`", ("timeout", "fallback")),
+    nodes.Choose: ("a `choose`", ("by", "timeout", "fallback")),
     nodes.HostCall: ("a `call`", ("timeout", "retries", "fallback", "optional", "when")),
     nodes.Run: ("a `run`", ("timeout", "fallback", "optional")),
     nodes.Return: ("a `return`", ("contract", "fallback")),
@@ -548,6 +556,7 @@ class RecipeChecker:
 
     def _choose(self, step: nodes.Choose, scope: Scope) -> ir.Step:
         policy = self._policy(step)
+        weighs = "by" in policy.values
         arms: list[ir.Arm] = []
         type: Type = NeverType()
         for number, arm in enumerate(step.arms):
@@ -560,9 +569,18 @@ class RecipeChecker:
                         help="put `otherwise` last",
                     )
                 )
+            if weighs and arm.condition is not None and arm.call.callee.text == "fail":
+                self.report(
+                    calls.ARMS.at(
+                        arm.span,
+                        "an arm that fails can't be weighed against others",
+                        label="`by` looks at all arms that apply",
+                        help="fail in `otherwise`, which comes after all others, or in a `choose` without `by` around this one",
+                    )
+                )
             made, arm_type = self._arm(arm, scope)
             arms.append(made)
-            if arm.condition is not None:  # the arms that follow are looked at only where it does not hold
+            if arm.condition is not None and not weighs:  # those that follow are looked at only where it does not hold
                 scope = scope.with_narrowed(facts_if_false(arm.condition, self.elaborator.type_at(scope)))
             joined = join(type, arm_type)
             if joined is None:
@@ -584,13 +602,27 @@ class RecipeChecker:
                 )
             )
         fallback, type = self._fallback(policy, scope, type)
-        return ir.Choose(step.name.text, type, tuple(arms), policy.duration("timeout"), fallback)
+        by = self._by(policy.values["by"], scope) if weighs else None
+        return ir.Choose(step.name.text, type, tuple(arms), by, policy.duration("timeout"), fallback)
+
+    def _by(self, node: nodes.Expression, scope: Scope) -> Expression:
+        """What the arms of a `choose` are compared by."""
+        by = self.elaborator.typed(node, _weighing(scope))
+        if not orderable(by.type):
+            self.report(
+                types.MISMATCH.at(
+                    node.span,
+                    "`by` has the wrong type",
+                    label=f"this is `{spelled(by.type)}`, but something that has an order is wanted",
+                )
+            )
+        return by.expression
 
     def _arm(self, arm: nodes.Arm, scope: Scope) -> tuple[ir.Arm, Type]:
         when = None
         if arm.condition is not None:
-            when = self.elaborator.condition(arm.condition, scope, "`when`").expression
-            scope = scope.with_narrowed(facts_if_true(arm.condition, self.elaborator.type_at(scope)))
+            when = self.elaborator.condition(arm.condition, _weighing(scope), "`when`").expression
+            scope = scope.with_narrowed(facts_if_true(arm.condition, self.elaborator.type_at(_weighing(scope))))
         if arm.call.callee.text == "fail":
             failed = self.elaborator.fail(arm.call, scope.allowing_failure())
             expression = (
@@ -598,9 +630,20 @@ class RecipeChecker:
                 if isinstance(failed.expression, FailExpression)
                 else FailExpression(failed.expression)
             )
+            if arm.estimates is not None:
+                self.report(
+                    calls.SETTING.at(arm.estimates.span, "nothing is expected of `fail`", help="leave the block out")
+                )
             return ir.Arm(expression, when), NeverType()
         call, type = self.caller.call(arm.call, scope, wants="either", step="choose")
-        return ir.Arm(cast(ir.ArmCall, call), when), type
+        return ir.Arm(cast(ir.ArmCall, call), when, *self._estimates(arm.estimates, scope)), type
+
+    def _estimates(self, block: nodes.Block | None, scope: Scope) -> Iterator[Expression | None]:
+        """What an arm is expected to bring and to take, in the order of `ESTIMATES`."""
+        given = read_attributes("an arm", block.attributes if block else (), tuple(ESTIMATES), self.report)
+        for name, type in ESTIMATES.items():
+            node = given.get(name)
+            yield None if node is None else self.elaborator.fitting(node, scope, type, f"`{name}`").expression
 
     def _run(self, step: nodes.Run, scope: Scope) -> ir.Step:
         policy = self._policy(step)
@@ -660,6 +703,11 @@ class RecipeChecker:
             )
             return typed.expression, type
         return typed.expression, joined
+
+
+def _weighing(scope: Scope) -> Scope:
+    """Where `it` is the arm of a `choose` that is looked at."""
+    return scope.with_locals(it=Local(ArmType(), None, "arm at hand"))
 
 
 def _on_error(policy: Attributes) -> Literal["fail", "skip"]:

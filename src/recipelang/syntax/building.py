@@ -298,8 +298,11 @@ class Builder:
         return nodes.Choose(name, arms, nodes.Block(attributes, span=braces) if attributes else None, span=span)
 
     def arm(self, tree: Parse) -> nodes.Arm:
-        *condition, call = _trees(tree)
-        return nodes.Arm(self.expression(condition[0]) if condition else None, self.call(call), span=self.span(tree))
+        *before, last = _trees(tree)
+        estimates = self.block(last) if last.data == "block" else None
+        *condition, call = before if estimates else (*before, last)
+        when = self.expression(condition[0]) if condition else None
+        return nodes.Arm(when, self.call(call), estimates, span=self.span(tree))
 
     # ---------------------------------------------------------- expressions
 

@@ -252,10 +252,11 @@ class Perform(Node):
 
 @dataclass(frozen=True, slots=True)
 class Arm(Node):
-    """`when condition => call`; the condition of `otherwise` is none. The call may be `fail("why")`."""
+    """`when condition => call { quality = ... }`; the condition of `otherwise` is none. The call may be `fail("why")`."""
 
     condition: Expression | None
     call: Call
+    estimates: Block | None = None
 
 
 @dataclass(frozen=True, slots=True)

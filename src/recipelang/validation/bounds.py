@@ -11,6 +11,7 @@ from typing import assert_never
 from recipelang.ir import plan as ir
 from recipelang.ir.certificate import Bound, Certificate, Linear, NestedBound, StepBound
 from recipelang.ir.expressions import FailExpression
+from recipelang.ir.reading import weighs
 from recipelang.ir.schema import plan_schema
 from recipelang.ir.sizing import (
     BYTES_PER_TOKEN,
@@ -70,6 +71,7 @@ class Use:
     explicit: float = 0.0
     how: str = ""
     inner: tuple[StepBound, ...] = ()
+    arms: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,23 +323,26 @@ class Prover:
         return Use(Bound(cost=Linear(attempts * extern.cost), seconds=seconds), value, how=how)
 
     def _choose(self, step: ir.Choose, known: Environment) -> Use:
-        arms = [
-            self._call(arm.call, known, repairs=True)
-            for arm in self._possible(step.arms, known)
+        taken = {
+            number: self._call(arm.call, known, repairs=True)
+            for number, arm in self._possible(step, known)
             if not isinstance(arm.call, FailExpression)
-        ]
+        }
+        arms = list(taken.values())
+        each = tuple(taken.get(number, NO_USE).bound for number in range(len(step.arms))) if weighs(step) else ()
         bound = reduce(_greatest, (use.bound for use in arms), Bound())
         value = reduce(join, (use.value for use in arms)) if arms else Other()
         dearest = max(arms, key=lambda use: use.bound.calls, default=NO_USE)
-        return Use(bound, value, 0.0, f"the dearest arm, {dearest.how or 'none'}", dearest.inner)
+        return Use(bound, value, 0.0, f"the dearest arm, {dearest.how or 'none'}", dearest.inner, each)
 
-    def _possible(self, arms: tuple[ir.Arm, ...], known: Environment) -> Iterator[ir.Arm]:
-        """The arms that may be taken: none whose condition is false, and none after one whose condition is true."""
-        for arm in arms:
+    def _possible(self, step: ir.Choose, known: Environment) -> Iterator[tuple[int, ir.Arm]]:
+        """The arms that may be taken, by their places: none whose condition is false, and none after one whose condition is
+        true, unless all that apply are weighed."""
+        for number, arm in enumerate(step.arms):
             verdict = True if arm.when is None else truth_of(arm.when, known, self.facts)
             if verdict is not False:
-                yield arm
-            if verdict is True:
+                yield number, arm
+            if verdict is True and step.by is None:
                 return
 
     def _return(self, step: ir.Return, known: Environment) -> Use:
@@ -471,6 +476,10 @@ class Prover:
         return worst
 
 
+def _told(step: ir.Step, use: Use) -> StepBound:
+    return StepBound(step.name, step.kind, use.bound, use.how, use.inner, use.arms)
+
+
 def _certificate(recipe: ir.Recipe, graph: StepGraph, used: Mapping[str, Use]) -> Certificate:
     seconds, path = graph.longest({name: use.bound.seconds for name, use in used.items()})
     explicit, explicit_path = graph.longest({name: use.explicit for name, use in used.items()})
@@ -482,7 +491,7 @@ def _certificate(recipe: ir.Recipe, graph: StepGraph, used: Mapping[str, Use]) -
     elif budget.time is not None and explicit > budget.time:
         seconds, path = explicit, explicit_path
     steps = tuple(
-        StepBound(step.name, step.kind, used[step.name].bound, used[step.name].how, used[step.name].inner)
+        _told(step, used[step.name])
         for step in recipe.steps
         if used[step.name].bound.calls or used[step.name].bound.seconds
     )
