@@ -345,8 +345,8 @@ def _nothing_is_left(world: World, events: list[Event]) -> None:
 
 
 def _books_balance(case: Case, events: list[Event], spend: Spend) -> None:
-    """Every call that was sent is in the books, with no less than it may have been billed."""
-    sent = case.world.sent
+    """Every call that was sent is in the books, with no less than it may have been billed, and no other call."""
+    sent = [one for one in case.world.sent if one.left]
     must("a call is not in the books", spend.calls == len(sent), (spend.calls, len(sent)))
     prompt = sum(case.world.billed(one).prompt_tokens for one in sent)
     completion = sum(case.world.billed(one).completion_tokens for one in sent)

@@ -272,7 +272,8 @@ class Ended:
     def _hold_calls(self) -> None:
         kinds = Counter(event.kind for event in self.trace.events)
         ended = kinds["call_end"] + kinds["call_failed"] + kinds["call_cancelled"]
-        must("no call without an end", kinds["call_start"] == ended == self.spend.calls, dict(kinds))
+        unsent = sum(event.data.get("sent") is False for event in self.trace.events)
+        must("no call without an end", kinds["call_start"] == ended == self.spend.calls + unsent, dict(kinds))
         steps = kinds["step_start"] == kinds["step_end"]
         must("no leaked task", steps, f"{kinds['step_start']} steps began, {kinds['step_end']} ended")
         must("no broken run", self.trace.events[-1].data["status"] in ("ok", "failed"), self.trace.events[-1].data)

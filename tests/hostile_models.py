@@ -38,11 +38,12 @@ LONG = "€" * 12_000
 
 @dataclass
 class Sent:
-    """One call as a backend saw it: what it may have billed at most, and what it said that it billed."""
+    """One call as a backend saw it: what it may have billed at most, and what it said that it billed; whether it left at all."""
 
     call: ModelCall
     most: Usage
     told: Usage | None = None
+    left: bool = True
 
 
 @dataclass
@@ -71,6 +72,7 @@ class World:
             outcome = self._outcome(call, most)
         sent.told = outcome.usage
         if isinstance(outcome, BackendError):
+            sent.left = outcome.sent
             raise outcome
         return outcome
 
@@ -121,7 +123,10 @@ class World:
     def _failure(self, most: Usage) -> BackendError:
         kind = self._one_of(*FailureKind)
         after = self._one_of(None, 0.0, 1.0, 60.0, 1e9, -3.0)
-        return BackendError(kind, "out of sorts", 500, after, self.pick(0, 9) < 7, self._usage(most))
+        may_pass, usage = self.pick(0, 9) < 7, self._usage(most)
+        return BackendError(
+            kind, "out of sorts", 500, after, may_pass, usage, sent=usage is not None or self.pick(0, 3) > 0
+        )
 
     def _usage(self, most: Usage) -> Usage | None:
         """None, all that there can be, less, or what can't be; of a liar, far more as well."""

@@ -65,4 +65,5 @@ class Circuit:
 
 def refused(name: str, wait: float) -> BackendError:
     """What a call fails with where no circuit lets it through; waiting a little would not help."""
-    return BackendError(FailureKind.REFUSED, f"not called: {name} failed too often, and is tried again in {wait:.0f} s")
+    message = f"not called: {name} failed too often, and is tried again in {wait:.0f} s"
+    return BackendError(FailureKind.REFUSED, message, sent=False)

@@ -13,9 +13,10 @@ from recipelang.runtime.ports import Delta, Endpoints, ModelCall, Reply
 class LocalBackend:
     """Speaks to each model where `endpoints` says that it is."""
 
-    def __init__(self, endpoints: Endpoints, client: HttpClient) -> None:
+    def __init__(self, endpoints: Endpoints, client: HttpClient, patience: float | None = None) -> None:
         self._endpoints = endpoints
         self._client = client
+        self._patience = patience
 
     async def complete(self, call: ModelCall) -> Reply:
         return await (await self._reached(call)).complete(call)
@@ -27,4 +28,4 @@ class LocalBackend:
 
     async def _reached(self, call: ModelCall) -> OpenAIBackend:
         endpoint = await self._endpoints.endpoint(call.model.id)
-        return OpenAIBackend(endpoint.url, endpoint.key, self._client)
+        return OpenAIBackend(endpoint.url, endpoint.key, self._client, self._patience)

@@ -22,10 +22,14 @@ TOP_LOGPROBS = 2
 class OpenAIBackend:
     """One endpoint; `url` is what stands before `/chat/completions`. The client stays the caller's to close."""
 
-    def __init__(self, url: str, key: str | None, client: HttpClient) -> None:
+    `patience`: the seconds for which nothing may come of a reply before the call has failed; none: any time.
+    """
+
+    def __init__(self, url: str, key: str | None, client: HttpClient, patience: float | None = None) -> None:
         self._url = f"{url.rstrip('/')}/chat/completions"
         self._client = client
-        self._fetch = fetching(client)
+        self._patience = patience
+        self._fetch = fetching(client, patience)
         self._headers = _HEADERS if key is None else {**_HEADERS, "authorization": f"Bearer {key}"}
         self._kept = KeyKept(key)
         self._limited_by: dict[str, str] = {}  # by model: how it wants the limit on completion tokens spelled
@@ -62,7 +66,7 @@ class OpenAIBackend:
         while True:
             spelling = self._spelling(call)
             content = to_bytes(_payload(call, True, spelling))
-            async with posted(self._client, self._url, content, self._headers) as response:
+            async with posted(self._client, self._url, content, self._with(call.headers), self._patience) as response:
                 if response.status_code == 200:
                     yield response
                     return

@@ -108,12 +108,12 @@ def _opened(
     if backend.protocol == "local":
         if endpoints is None:
             raise BackendProblem(f"backend `{backend.name}` is local, and there is nothing here that starts models")
-        return LocalBackend(endpoints, client)
+        return LocalBackend(endpoints, client, backend.patience)
     if backend.url is None:
         raise BackendProblem(f"backend `{backend.name}` has no address")
     if not (watched or backend.replicas or backend.circuit or backend.parallel or backend.load):
-        return OpenAIBackend(backend.url, key, client)
+        return OpenAIBackend(backend.url, key, client, backend.patience)
     from recipelang.backends.replicas import Replicas  # deferred: most backends are one address
 
     urls = (backend.url, *backend.replicas)
-    return Replicas(backend, [(url, OpenAIBackend(url, key, client)) for url in urls])
+    return Replicas(backend, [(url, OpenAIBackend(url, key, client, backend.patience)) for url in urls])

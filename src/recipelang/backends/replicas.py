@@ -56,8 +56,8 @@ class Replicas:
     def __init__(self, plan: BackendPlan, backends: Sequence[tuple[str, Backend]]) -> None:
         self._plan = plan
         self._replicas = [Replica(url, backend) for url, backend in backends]
-        self._crowd = None if plan.parallel is None else Crowd(plan.parallel, plan.queue)
         self._timer: Callable[[], float] = loop_timer()
+        self._crowd = None if plan.parallel is None else Crowd(plan.parallel, plan.queue, self._timer)
         self._in_flight: Counter[str] = Counter()  # by model
         self._latencies: dict[str, float] = {}
 
@@ -88,15 +88,21 @@ class Replicas:
             return await backend.complete(call)
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
+        last: Delta | None = None
         async with self._taken(call) as backend, aclosing(backend.stream(call)) as deltas:
             async for delta in deltas:
+                if delta.reply is not None:  # who listens may leave with it: the call was answered all the same
+                    last = delta
+                    break
                 yield delta
+        if last is not None:
+            yield last
 
     @asynccontextmanager
     async def _taken(self, call: ModelCall) -> AsyncIterator[Backend]:
         async with AsyncExitStack() as stack:
             if self._crowd is not None:
-                await stack.enter_async_context(self._crowd.call())
+                await stack.enter_async_context(self._crowd.call(f"{call.model.name}/{call.role}"))
             replica, model = self._chosen(call), call.model
             if self._plan.circuit:
                 stack.enter_context(self._circuit(replica, model).call(self._timer))

@@ -63,63 +63,72 @@ Fetch = Callable[[str, bytes, Mapping[str, str]], Awaitable[Fetched]]
 class DirectClient(HttpClient, Protocol):
     """A client that also gives a whole response at once: those of `recipelang.backends.clients`."""
 
-    async def fetch(self, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched: ...
+    async def fetch(self, url: str, content: bytes, headers: Mapping[str, str], patience: float | None) -> Fetched: ...
 
 
-def fetching(client: HttpClient) -> Fetch:
-    """How a client fetches whole responses; what is got so raises `BackendError`.
+def fetching(client: HttpClient, patience: float | None = None) -> Fetch:
+    """How a client fetches whole responses; what is got so raises `BackendError`, also where nothing comes for so long.
 
     A client that has no way of its own opens the response as a stream and reads it to the end. That
     is a tower of generators: with aiohttp, four calls at 100 in flight took 960 µs so, and 820 by a `fetch`.
     """
     if hasattr(client, "fetch"):
-        return partial(_fetched, cast(DirectClient, client))
-    return partial(_read_out, client)
+        return partial(_fetched, cast(DirectClient, client), patience)
+    return partial(_read_out, client, patience)
 
 
-async def _fetched(client: DirectClient, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
+async def _fetched(
+    client: DirectClient, patience: float | None, url: str, content: bytes, headers: Mapping[str, str]
+) -> Fetched:
     try:
-        return await client.fetch(url, content, headers)
+        return await client.fetch(url, content, headers, patience)
     except BackendError:
         raise
     except Exception as error:
-        failure = _named(error)
+        failure = _named(error, patience)
         if failure is None:
             raise
         raise failure from error
 
 
-async def _read_out(client: HttpClient, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
-    async with posted(client, url, content, headers) as response:
+async def _read_out(
+    client: HttpClient, patience: float | None, url: str, content: bytes, headers: Mapping[str, str]
+) -> Fetched:
+    async with posted(client, url, content, headers, patience) as response:
         return Fetched(response.status_code, response.headers, await body_of(response))
 
 
 def posted(
-    client: HttpClient, url: str, content: bytes, headers: Mapping[str, str]
+    client: HttpClient, url: str, content: bytes, headers: Mapping[str, str], patience: float | None = None
 ) -> AbstractAsyncContextManager[Response]:
     """The response to a POST, its body still to be read; raises `BackendError`. Leaving early closes the connection."""
-    return asked("POST", client, url, content, headers)
+    return asked("POST", client, url, content, headers, patience)
 
 
 @asynccontextmanager
 async def asked(
-    method: str, client: HttpClient, url: str, content: bytes, headers: Mapping[str, str]
+    method: str,
+    client: HttpClient,
+    url: str,
+    content: bytes,
+    headers: Mapping[str, str],
+    patience: float | None = None,
 ) -> AsyncIterator[Response]:
-    """The same for any method."""
+    """The same for any method; `patience` are the seconds for which nothing may come."""
     try:
         async with client.stream(
             method,
             url,
             content=content,
             headers=headers,
-            timeout=(CONNECT_TIMEOUT, None, None, None),
+            timeout=(CONNECT_TIMEOUT, patience, None, None),
             follow_redirects=False,
         ) as response:
             yield response
     except BackendError:
         raise
     except Exception as error:
-        failure = _named(error)
+        failure = _named(error, patience)
         if failure is None:
             raise
         raise failure from error
@@ -170,19 +179,25 @@ async def _abandoned(parts: AsyncIterator[bytes]) -> None:
             pass
 
 
-def _named(error: Exception) -> BackendError | None:
+def _named(error: Exception, patience: float | None) -> BackendError | None:
     """The failure that an exception of a client's stands for; none where it is no client's. They name theirs much alike."""
     names = {kind.__name__ for kind in type(error).__mro__}
     if not names & {"HTTPError", "InvalidURL", "StreamError", "ClientError", "PyreqwestError"}:
         return None
     if names & {"UnsupportedProtocol", "InvalidURL", "NonHttpUrlClientError", "BuilderError"}:
-        return BackendError(FailureKind.REQUEST, f"the address can't be used: {error}")
-    if names & {"TimeoutException", "TimeoutError"} and not any(_is_told_by_system(cause) for cause in _causes(error)):
-        return BackendError(FailureKind.TIMEOUT, f"no connection after {CONNECT_TIMEOUT:g} s", may_pass=True)
+        return BackendError(FailureKind.REQUEST, f"the address can't be used: {error}", sent=False)
+    if "ReadTimeout" in names and patience is not None:
+        return BackendError(FailureKind.TIMEOUT, f"nothing came for {patience:g} s", may_pass=True)
+    if names & {"TimeoutException", "TimeoutError", "ConnectTimeout"} and not any(
+        _is_told_by_system(cause) for cause in _causes(error)
+    ):
+        message = f"no connection after {CONNECT_TIMEOUT:g} s"
+        return BackendError(FailureKind.TIMEOUT, message, may_pass=True, sent=False)
+    is_connected = not names & {"ConnectError", "ConnectTimeout", "ClientConnectorError"}
     if any(_is_about_trust(cause) for cause in _causes(error)):
-        return BackendError(FailureKind.REFUSED, f"no secure connection: {_reason(error)}")
-    if names & {"ConnectError", "ConnectTimeout", "ClientConnectorError"}:
-        return BackendError(FailureKind.REFUSED, f"can't connect: {_reason(error)}", may_pass=True)
+        return BackendError(FailureKind.REFUSED, f"no secure connection: {_reason(error)}", sent=is_connected)
+    if not is_connected:
+        return BackendError(FailureKind.REFUSED, f"can't connect: {_reason(error)}", may_pass=True, sent=False)
     return BackendError(FailureKind.REFUSED, f"the connection broke: {_reason(error)}", may_pass=True)
 
 

@@ -44,7 +44,11 @@ class ConnectError(ClientError):
     pass
 
 
-class TimeoutException(ClientError):
+class ConnectTimeout(ClientError):
+    pass
+
+
+class ReadTimeout(ClientError):
     pass
 
 
@@ -110,12 +114,19 @@ class Connection(asyncio.Protocol):
         assert self.transport is not None
         self.transport.write(message)
 
-    async def changed(self) -> None:
-        """Wait until there is more of the response; raises what it ended by."""
+    async def changed(self, patience: float | None) -> None:
+        """Wait until there is more of the response; raises what it ended by, and `ReadTimeout` after so many seconds."""
         if self._error is not None:
             raise self._error
         self._waiter = self._loop.create_future()
-        await self._waiter
+        if patience is None:
+            await self._waiter
+        else:
+            try:
+                async with asyncio.timeout(patience):
+                    await self._waiter
+            except TimeoutError as error:
+                raise ReadTimeout(f"nothing came for {patience:g} s") from error
         if self._error is not None:
             raise self._error
 
@@ -198,8 +209,9 @@ class Connection(asyncio.Protocol):
 class WireResponse:
     """What is read of a response."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, patience: float | None) -> None:
         self._connection = connection
+        self._patience = patience
         self.status_code = connection.status_code
         self.headers: Mapping[str, str] = connection.headers
 
@@ -212,7 +224,7 @@ class WireResponse:
                 continue
             if connection.complete:
                 return
-            await connection.changed()
+            await connection.changed(self._patience)
 
 
 class WireClient:
@@ -225,14 +237,16 @@ class WireClient:
         self._connecting: dict[tuple[bool, str, int], asyncio.Semaphore] = {}
         self._open: set[Connection] = set()
 
-    async def fetch(self, url: str, content: bytes, headers: Mapping[str, str]) -> Fetched:
+    async def fetch(
+        self, url: str, content: bytes, headers: Mapping[str, str], patience: float | None = None
+    ) -> Fetched:
         target = target_of(url)
         connection = await self._connection(target)
         try:
             connection.ask(_request("POST", target, headers, content), LARGEST_BODY)
             while not connection.complete:
                 within_limit(connection.size)
-                await connection.changed()
+                await connection.changed(patience)
             within_limit(connection.size)
         except BaseException:
             self._drop(connection)
@@ -258,8 +272,8 @@ class WireClient:
         try:
             connection.ask(_request(method, target, headers, content), UNREAD)
             while not connection.has_head:
-                await connection.changed()
-            yield WireResponse(connection)
+                await connection.changed(timeout[1])
+            yield WireResponse(connection, timeout[1])
         finally:
             self._keep(target, connection)
 
@@ -299,7 +313,7 @@ class WireClient:
                     lambda: Connection(self._loop), target.host, target.port, **options
                 )
         except TimeoutError as error:
-            raise TimeoutException("no connection in time") from (error if error.errno is not None else None)
+            raise ConnectTimeout("no connection in time") from (error if error.errno is not None else None)
         except (OSError, ssl.SSLError) as error:
             raise ConnectError(str(error)) from error
         return connection

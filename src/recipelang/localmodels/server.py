@@ -53,7 +53,7 @@ class LocalModels:
     async def _started(self, model: str) -> Endpoint:
         path = self._path(model)
         if not can_serve():
-            raise BackendError(FailureKind.REFUSED, TAKES)
+            raise BackendError(FailureKind.REFUSED, TAKES, sent=False)
         self._watcher(f"starting {model}")
         key = secrets.token_urlsafe(24)
         process = await anyio.open_process(
@@ -79,7 +79,7 @@ class LocalModels:
         path = Path(model) if known is None else self._store.path(known)
         if not path.is_file():
             hint = f": `recipelang models pull {known.name}` fetches it" if known is not None else ""
-            raise BackendError(FailureKind.REFUSED, f"there is no model `{model}` on this machine{hint}")
+            raise BackendError(FailureKind.REFUSED, f"there is no model `{model}` on this machine{hint}", sent=False)
         return path
 
     async def stop(self) -> None:
@@ -111,11 +111,13 @@ async def _address(process: Process, settings: str, model: str) -> str:
         with anyio.fail_after(START_TIMEOUT):
             line = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", _LONGEST_LINE)
     except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.DelimiterNotFound) as error:
-        raise BackendError(FailureKind.REFUSED, f"the server of `{model}` did not start") from error
+        raise BackendError(FailureKind.REFUSED, f"the server of `{model}` did not start", sent=False) from error
     except TimeoutError as error:
         message = f"the server of `{model}` did not start within {START_TIMEOUT:g} s"
-        raise BackendError(FailureKind.TIMEOUT, message) from error
+        raise BackendError(FailureKind.TIMEOUT, message, sent=False) from error
     told = json.loads(line)
     if "url" not in told:
-        raise BackendError(FailureKind.REFUSED, f"the server of `{model}` did not start: {told.get('error')}")
+        raise BackendError(
+            FailureKind.REFUSED, f"the server of `{model}` did not start: {told.get('error')}", sent=False
+        )
     return str(told["url"])

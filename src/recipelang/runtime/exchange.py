@@ -237,8 +237,12 @@ class Exchange:
         self.latency += latency
 
     def _failed(self, reservation: Reservation, error: BackendError) -> None:
-        usage = _told(error.usage) or reservation.at_most()
-        self._wasted(reservation, usage, error.kind.value, error.message, error.status)
+        if error.sent:
+            usage = _told(error.usage) or reservation.at_most()
+            self._wasted(reservation, usage, error.kind.value, error.message, error.status)
+        else:
+            self.frame.account.give_back(reservation)
+            self._say_failed(reservation, Usage(0, 0), 0.0, error.kind.value, error.message, error.status, sent=False)
 
     def _broken(self, reservation: Reservation, bug: Exception) -> None:
         """The backend raised what no backend may: it ends the run, and says where it came from."""
@@ -281,6 +285,19 @@ class Exchange:
             raise failure from error
         delay = self._delay(error, attempt)
         execution = self.frame.execution
+        self._say_failed(reservation, usage, cost, failure, message, status, sent=True)
+
+    def _say_failed(
+        self,
+        reservation: Reservation,
+        usage: Usage,
+        cost: float | None,
+        failure: str,
+        message: str,
+        status: int | None,
+        *,
+        sent: bool,
+    ) -> None:
         if not execution.timer() + delay < self.deadline:
             raise failure from error
         execution.recorder.record("retry", self.path, model=self.model.name, attempt=attempt + 1, delay=delay)
@@ -289,6 +306,7 @@ class Exchange:
     def _delay(self, error: BackendError, attempt: int) -> float:
         """Seconds to wait: as long as the provider asks, else a while that doubles, with jitter."""
         if error.retry_after is not None:
+            sent=sent,
             return max(0.0, error.retry_after)
         longest = min(FIRST_RETRY_DELAY * 2**attempt, MAX_RETRY_DELAY)
         return random.Random(self.seed + attempt).uniform(0, longest)

@@ -78,7 +78,8 @@ def left_of(limit: N | None, used: N) -> N | None:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What a run used. Calls that failed or were cancelled count in the sums, at what they may have used, and as wasted."""
+    """What a run used. Calls that failed or were cancelled count in the sums, at what they may have used, and as wasted;
+    those that were never sent don't count."""
 
     calls: int
     prompt_tokens: int
@@ -346,8 +347,8 @@ class Account:
             account.calls += 1
             account.tokens += tokens
             account.cost += cost
-        self.totals.sent += 1
-        return Reservation(self.totals.sent, price, prompt_tokens, completion_tokens, cost)
+        self.totals.begun += 1
+        return Reservation(self.totals.begun, price, prompt_tokens, completion_tokens, cost)
 
     def settle(
         self, reservation: Reservation, usage: Usage, wasted: bool = False, billed: float | None = None
@@ -366,6 +367,13 @@ class Account:
             account.cost += more_cost
         self.totals.add(usage, cost, wasted)
         return cost
+
+    def give_back(self, reservation: Reservation) -> None:
+        """Take back a call that was never sent: nobody has heard of it, and nobody can bill it."""
+        for account in self.lineage:
+            account.calls -= 1
+            account.tokens -= reservation.tokens
+            account.cost -= reservation.cost
 
     def charge(self, cost: float) -> None:
         """Book what a function of the host costs, in dollars; raises `Refused` where an account can't hold it."""
@@ -421,6 +429,7 @@ class Totals:
     """The sums over all calls of a run."""
 
     __slots__ = (
+        "begun",
         "calls",
         "completion_tokens",
         "cost",
@@ -428,14 +437,13 @@ class Totals:
         "peak",
         "prompt_tokens",
         "reported",
-        "sent",
         "unpriced",
         "wasted_calls",
         "wasted_tokens",
     )
 
     def __init__(self) -> None:
-        self.sent = 0
+        self.begun = 0
         self.calls = 0
         self.prompt_tokens = 0
         self.completion_tokens = 0

@@ -93,6 +93,7 @@ class NotRecorded(Exception):
 
 
 class StoreProblem(Exception):
+    sent: bool = True  # whether anything of the call left: what did not is no call, and can't be billed
     """A store that can't be read or written, or a run that can't be begun or taken up there. It ends the run: what
     is not written down would be paid twice."""
 

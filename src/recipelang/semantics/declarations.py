@@ -30,7 +30,7 @@ from recipelang.semantics.written_types import TypeReader
 from recipelang.syntax import nodes
 
 MAX_TEMPERATURE = 2
-BACKEND = ("kind", "url", "urls", "key", "circuit", "cooldown", "parallel", "queue", "load")
+BACKEND = ("kind", "url", "urls", "key", "circuit", "cooldown", "parallel", "queue", "load", "patience")
 MAX_CIRCUIT = 1_000
 """Failures after which a circuit opens, at most."""
 MAX_AT_ONCE = 10_000
@@ -88,6 +88,7 @@ class Declarer:
             given.integer("parallel", 1, MAX_AT_ONCE),
             DEFAULT_QUEUE if (queue := given.integer("queue", 0, MAX_AT_ONCE)) is None else queue,
             cast(Literal["vllm"] | None, given.choice("load", ("vllm",))),
+            given.duration("patience"),
         )
 
     def _urls(self, given: Attributes) -> list[nodes.Text]:

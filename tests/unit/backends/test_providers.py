@@ -21,10 +21,15 @@ from recipelang.backends.openai import OpenAIBackend
 from recipelang.runtime.ports import BackendError, FailureKind, Reply
 from self_signed import self_signed
 from upstream import (
+    ENDLESS_HEAD,
+    STALL,
+    STREAM_HEAD,
     Script,
     Upstream,
     answered,
+    chunk,
     completion,
+    event,
     http,
     refused,
     streamed,
@@ -157,12 +162,26 @@ async def no_answer_to_connecting(folder: Path, monkeypatch: pytest.MonkeyPatch)
     return kind, may_pass, message.replace("0.05", "10")
 
 
+async def no_byte(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, bool, str]:
+    found = set()
+    for said in ([STALL], [ENDLESS_HEAD, b'{"choices"', STALL], [STREAM_HEAD, event(chunk("Jup")), STALL]):
+        for stream in (False, True):
+            with Upstream(said) as upstream:
+                async with open_client(secure=False) as client:
+                    backend = OpenAIBackend(upstream.url, KEY, client, patience=0.1)
+                    found.add(close_to(await outcome_of(backend, stream=stream)))
+                upstream.wait_until(lambda upstream: upstream.open == 0)
+    ((kind, may_pass, message),) = found
+    return kind, may_pass, message.replace("0.1", "30")
+
+
 CONNECTIONS: Mapping[str, Callable[..., object]] = {
     "is refused": refused_connection,
     "finds no host": unknown_host,
     "meets a certificate that nobody vouches for": unknown_certificate,
     "is no TLS where TLS was asked for": no_tls,
     "is not made in time": no_answer_to_connecting,
+    "brings nothing for as long as the `patience` of the backend": no_byte,
 }
 
 
@@ -179,6 +198,29 @@ async def test_a_connection_that_breaks_means_what_the_table_says(row: str) -> N
     with Upstream(BROKEN[row]) as upstream:
         found = await failure_of(upstream.url, stream="stream" in row)
     assert matches(found, CONNECTING[row]), found
+
+
+async def test_a_call_has_been_sent_once_it_has_a_connection() -> None:
+    async with open_client() as client:
+        for url in (f"http://127.0.0.1:{free_port()}/v1", f"https://127.0.0.1:{free_port()}/v1", "ftp://127.0.0.1/v1"):
+            for stream in (False, True):
+                error = await outcome_of(OpenAIBackend(url, KEY, client), stream=stream)
+                assert isinstance(error, BackendError)
+                assert not error.sent, error
+    for row in ("is reset", "ends in the headers"):
+        with Upstream(BROKEN[row]) as upstream:
+            async with open_client(secure=False) as client:
+                error = await outcome_of(OpenAIBackend(upstream.url, KEY, client), stream=False)
+        assert isinstance(error, BackendError)
+        assert error.sent
+
+
+async def test_an_endpoint_that_nobody_trusts_or_that_speaks_no_tls_has_been_sent_nothing(tmp_path: Path) -> None:
+    with Upstream(tls=self_signed(tmp_path)) as upstream:
+        async with open_client() as client:
+            error = await outcome_of(OpenAIBackend(upstream.url, KEY, client), stream=False)
+    assert isinstance(error, BackendError)
+    assert not error.sent
 
 
 # ------------------------------------------------------------------ statuses

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import partial
+from random import Random
 
 import anyio
 import pytest
@@ -126,6 +129,7 @@ async def test_a_circuit_opens_refuses_at_once_and_closes_after_a_good_probe() -
     refused = await failure_of(partial(lab.complete, CALL))
     assert refused.message == "not called: `small` failed too often, and is tried again in 10 s"
     assert not refused.may_pass
+    assert not refused.sent
     assert len(backend.calls) == 3
     await anyio.sleep(10)
     assert (await lab.complete(CALL)).text == "fine"
@@ -163,6 +167,31 @@ async def test_failures_far_apart_and_wrong_requests_open_no_circuit() -> None:
         await failure_of(partial(lab.complete, CALL))
     assert (await lab.complete(CALL)).text == "fine"
     assert len(backend.calls) == 6
+
+
+async def test_a_good_probe_that_is_streamed_closes_the_circuit_though_its_listener_leaves_with_the_last_piece() -> (
+    None
+):
+    lab, _ = replicas([DOWN, "fine"], circuit=1, cooldown=10.0)
+    await failure_of(partial(lab.complete, CALL))
+    await anyio.sleep(10)
+    async with aclosing(lab.stream(CALL)) as deltas:
+        async for delta in deltas:
+            if delta.reply is not None:
+                break
+    assert lab.gauge("healthy", CALL.model) is True
+    assert lab.gauge("latency", CALL.model) is not None
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+@pytest.mark.parametrize("may_pass", [True, False])
+async def test_a_failure_of_any_kind_counts_for_the_circuit_if_and_only_if_it_may_pass(
+    kind: FailureKind, may_pass: bool
+) -> None:
+    lab, (backend,) = replicas(BackendError(kind, "no", may_pass=may_pass), circuit=3)
+    for _ in range(10):
+        await failure_of(partial(lab.complete, CALL))
+    assert len(backend.calls) == (3 if may_pass else 10)
 
 
 async def test_each_model_and_each_address_has_a_circuit_of_its_own() -> None:
@@ -210,18 +239,19 @@ async def test_no_more_are_called_at_once_and_too_many_that_wait_are_refused() -
             group.start_soon(call)
     assert (len(replies), len(failures), backend.peak) == (7, 3, 3)
     assert {failure.message for failure in failures} == {"not called: 3 calls are in flight, and 4 wait"}
+    assert not any(failure.sent for failure in failures)
     assert anyio.current_time() >= 3
 
 
 async def fail_in(crowd: Crowd, error: BackendError) -> None:
     with suppress(BackendError):
-        async with crowd.call():
+        async with crowd.call("it"):
             await anyio.sleep(1)
             raise error
 
 
 async def test_the_limit_shrinks_once_for_all_that_were_in_flight_and_grows_with_answers() -> None:
-    crowd = Crowd(10, 0)
+    crowd = Crowd(10, 0, anyio.current_time)
     async with anyio.create_task_group() as group:
         for _ in range(10):
             group.start_soon(fail_in, crowd, CROWDED)
@@ -231,22 +261,127 @@ async def test_the_limit_shrinks_once_for_all_that_were_in_flight_and_grows_with
     await fail_in(crowd, DOWN)
     assert 4.8 < crowd.limit < 5
     for _ in range(200):
-        async with crowd.call():
+        async with crowd.call("it"):
             pass
     assert crowd.limit == 10
 
 
 async def test_who_is_given_up_while_it_waits_leaves_its_place() -> None:
-    crowd = Crowd(1, 5)
+    crowd = Crowd(1, 5, anyio.current_time)
 
     async def wait() -> None:
-        async with crowd.call():
+        async with crowd.call("it"):
             raise AssertionError("it is not its turn")
 
-    async with crowd.call(), anyio.create_task_group() as group:
+    async with crowd.call("it"), anyio.create_task_group() as group:
         for _ in range(3):
             group.start_soon(wait)
         await anyio.sleep(1)
         group.cancel_scope.cancel()
-    async with crowd.call():
+    async with crowd.call("it"):
         pass
+
+
+# ------------------------------------------------------------ crowding by pace
+
+
+class Server:
+    """Serves so many calls at full speed; of more, each takes as much longer as there are more."""
+
+    def __init__(self, at_full_speed: int, seconds: float = 1.0) -> None:
+        self.at_full_speed = at_full_speed
+        self.seconds = seconds
+        self.in_flight = 0
+        self.answered = 0
+        self.draw = Random(7)
+
+    async def complete(self, call: ModelCall) -> Reply:
+        self.in_flight += 1
+        try:
+            slower = max(1.0, self.in_flight / self.at_full_speed)
+            await anyio.sleep(self.seconds * self.draw.lognormvariate(0, 0.5) * slower)
+        finally:
+            self.in_flight -= 1
+        self.answered += 1
+        return Reply("fine")
+
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
+        yield Delta(reply=await self.complete(call))
+
+
+async def asked_by(callers: int, lab: Replicas, seconds: float, call: ModelCall = CALL) -> None:
+    """So many callers, each with one call after the other, for so long."""
+
+    async def keep_asking() -> None:
+        while True:
+            await lab.complete(call)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(callers):
+            group.start_soon(keep_asking)
+        await anyio.sleep(seconds)
+        group.cancel_scope.cancel()
+
+
+def crowded(server: Server, most: int = 64) -> tuple[Replicas, Crowd]:
+    lab = Replicas(Backend("lab", "openai", "u", parallel=most, queue=1_000), [("u", server)])
+    crowd = lab._crowd  # noqa: SLF001 - nothing else shows it
+    assert crowd is not None
+    return lab, crowd
+
+
+async def test_an_endpoint_that_becomes_slow_gets_fewer_calls_at_once_and_as_much_done() -> None:
+    server = Server(8)
+    lab, crowd = crowded(server)
+    await asked_by(4, lab, 30)
+    assert crowd.limit == 64
+    before = server.answered
+    await asked_by(64, lab, 120)
+    assert 16 <= crowd.limit <= 28  # about twice what it serves at full speed
+    assert server.answered - before > 0.95 * 120 * 8 / math.exp(0.125)  # nearly all that it can do
+
+
+async def test_the_limit_is_back_once_the_endpoint_is_quick_again() -> None:
+    server = Server(8)
+    lab, crowd = crowded(server)
+    await asked_by(4, lab, 30)
+    await asked_by(64, lab, 60)
+    server.at_full_speed = 64
+    await asked_by(64, lab, 60)
+    assert crowd.limit > 50
+
+
+async def test_the_ups_and_downs_of_an_endpoint_with_room_cost_no_place() -> None:
+    lab, crowd = crowded(Server(64))
+    await asked_by(60, lab, 300)
+    assert crowd.limit == 64
+
+
+async def test_roles_that_answer_at_length_don_t_make_an_endpoint_slow() -> None:
+    server = Server(64)
+    lab, crowd = crowded(server)
+    await asked_by(40, lab, 30)
+    server.seconds = 20
+    await asked_by(40, lab, 300, replace(CALL, role="essayist"))
+    assert crowd.limit == 64
+
+
+async def test_calls_that_are_given_up_tell_that_an_endpoint_is_slow() -> None:
+    server = Server(64)
+    lab, crowd = crowded(server)
+    await asked_by(10, lab, 30)
+    server.seconds = 1e6  # it hangs
+    for _ in range(5):
+        await asked_by(64, lab, 20)
+    assert crowd.limit < 16
+
+
+async def test_an_endpoint_that_is_slow_with_few_calls_too_gets_its_places_back() -> None:
+    server = Server(64)
+    lab, crowd = crowded(server)
+    await asked_by(8, lab, 30)
+    server.seconds = 5
+    await asked_by(64, lab, 100)
+    assert crowd.limit < 20
+    await asked_by(64, lab, 600)
+    assert crowd.limit > 30

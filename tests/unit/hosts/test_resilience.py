@@ -9,7 +9,7 @@ from recipelang.hosts.engine import Engine
 from recipelang.ir.plan import Plan
 from recipelang.runtime.failures import RunFailure
 from runs import QUESTION
-from upstream import Upstream, refused
+from upstream import STALL, Upstream, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -54,14 +54,52 @@ async def test_both_addresses_are_used_and_get_the_key_of_the_backend() -> None:
 async def test_an_open_circuit_leaves_the_endpoint_alone_and_the_fallback_answers() -> None:
     with Upstream(refused(500, "oops")) as upstream:
         async with Engine(plan_of(f'url = "{upstream.url}", circuit = 2, cooldown = 1m')) as engine:
-            messages = []
+            messages, calls = [], []
             for _ in range(5):
                 with pytest.raises(RunFailure) as raised:
                     await engine.run("main", QUESTION)
                 messages.append(raised.value.message)
+                assert raised.value.spend is not None
+                calls.append(raised.value.spend.calls)
     assert len(upstream.requests) == 2
+    assert calls == [1, 1, 0, 0, 0]
     assert messages[:2] == ["HTTP 500: oops"] * 2
     assert all(message.startswith("not called: `small` failed too often") for message in messages[2:])
+
+
+async def test_an_endpoint_that_stalls_is_left_alone_as_one_that_fails() -> None:
+    with Upstream([STALL]) as upstream:
+        settings = f'url = "{upstream.url}", circuit = 2, cooldown = 1m, patience = 100ms'
+        async with Engine(plan_of(settings)) as engine:
+            messages = []
+            for _ in range(4):
+                with pytest.raises(RunFailure) as raised:
+                    await engine.run("main", QUESTION)
+                messages.append(raised.value.message)
+    assert len(upstream.requests) == 2
+    assert messages[:2] == ["nothing came for 0.1 s"] * 2
+    assert all(message.startswith("not called: `small` failed too often") for message in messages[2:])
+
+
+async def test_a_retry_after_a_stall_goes_to_the_other_address() -> None:
+    retrying = "ask reply = speak(model = small) { retries = 1 }\n return reply"
+    with Upstream() as good, Upstream([STALL]) as bad:
+        plan = plan_of(f'urls = ["{bad.url}", "{good.url}"], patience = 500ms', retrying)
+        async with Engine(plan) as engine:
+            for number in range(6):
+                assert (await engine.run("main", f"{QUESTION} {number}")).text == "Jupiter."
+    assert len(bad.requests) == 1
+
+
+async def test_a_run_whose_endpoint_is_not_there_has_used_nothing() -> None:
+    with Upstream() as upstream:
+        pass
+    async with Engine(plan_of(f'url = "{upstream.url}"')) as engine:
+        with pytest.raises(RunFailure, match="can't connect") as raised:
+            await engine.run("main", QUESTION)
+    spend = raised.value.spend
+    assert spend is not None
+    assert (spend.calls, spend.tokens, spend.cost, spend.reported) == (0, 0, 0.0, True)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +114,8 @@ async def test_an_open_circuit_leaves_the_endpoint_alone_and_the_fallback_answer
         (('url = "http://a/v1"', 'urls = ["http://b/v1"]'), "`urls` has no place here: there is a `url`"),
         (('url = "http://a/v1"', "circuit = 0"), "`circuit` of a backend has the wrong value"),
         (('url = "http://a/v1"', "parallel = 0"), "`parallel` of a backend has the wrong value"),
+        (('url = "http://a/v1"', "patience = 0s"), "`patience` of a backend has the wrong value"),
+        (('url = "http://a/v1"', "patience = 30"), "`patience` of a backend has the wrong value"),
     ],
 )
 def test_a_setting_that_can_not_be_is_told(settings: tuple[str, ...], message: str) -> None:

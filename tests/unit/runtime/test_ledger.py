@@ -108,7 +108,7 @@ def test_a_call_that_is_refused_leaves_no_mark_on_any_account() -> None:
     inner = outer.open("the budget of `inner`", Limits(tokens=1_000))
     with pytest.raises(Refused, match="`main`"):
         inner.reserve(SMALL, 50, 50)
-    assert (inner.tokens, inner.calls, outer.tokens, outer.calls, inner.totals.sent) == (0, 0, 0, 0, 0)
+    assert (inner.tokens, inner.calls, outer.tokens, outer.calls, inner.totals.begun) == (0, 0, 0, 0, 0)
 
 
 def test_what_is_spent_inside_is_spent_outside() -> None:

@@ -179,6 +179,7 @@ def _outcome_as_json(outcome: Outcome) -> dict[str, Json]:
                 "status": outcome.status,
                 "retry_after": outcome.retry_after,
                 "may_pass": outcome.may_pass or None,
+                "sent": None if outcome.sent else False,
                 **_usage(outcome.usage),
             }
             return {"failure": _said(told)}
@@ -326,7 +327,7 @@ def _outcome(entry: Mapping[str, Json]) -> Outcome:
     if "failure" in entry:
         told = entry["failure"]
         usage = _read_usage(told)
-        more = {name: told[name] for name in ("status", "retry_after", "may_pass") if name in told}
+        more = {name: told[name] for name in ("status", "retry_after", "may_pass", "sent") if name in told}
         return BackendError(FailureKind(told["kind"]), told["message"], usage=usage, **more)
     if "gave" in entry:
         return Gave(entry["gave"])
