@@ -20,7 +20,7 @@ TOP_LOGPROBS = 2
 
 
 class OpenAIBackend:
-    """One endpoint; `url` is what stands before `/chat/completions`. The client stays the caller's to close."""
+    """One endpoint; `url` is what stands before `/chat/completions`. The client stays the caller's to close.
 
     `patience`: the seconds for which nothing may come of a reply before the call has failed; none: any time.
     """
@@ -66,7 +66,7 @@ class OpenAIBackend:
         while True:
             spelling = self._spelling(call)
             content = to_bytes(_payload(call, True, spelling))
-            async with posted(self._client, self._url, content, self._with(call.headers), self._patience) as response:
+            async with posted(self._client, self._url, content, self._headers, self._patience) as response:
                 if response.status_code == 200:
                     yield response
                     return
