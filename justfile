@@ -8,7 +8,7 @@ default:
 setup:
     python3 -m venv .venv
     .venv/bin/python -m pip install --quiet "uv>=0.9,<1"
-    VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --editable ".[local,fast,serve]" --group dev
+    VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --editable ".[local,fast,serve,signals]" --group dev
 
 # run every test, lint, types and contracts among them, in an environment of their own
 test *arguments:

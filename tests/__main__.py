@@ -36,7 +36,7 @@ def prepare() -> None:
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
         subprocess.check_call([program("python"), "-m", "pip", "install", "--quiet", "uv>=0.9,<1"])
     subprocess.check_call(
-        [program("uv"), "pip", "install", "--quiet", "--editable", ".[local,fast,serve]", "--group", "dev"],
+        [program("uv"), "pip", "install", "--quiet", "--editable", ".[local,fast,serve,signals]", "--group", "dev"],
         cwd=ROOT,
         env={"UV_SYSTEM_CERTS": "true", **os.environ, "VIRTUAL_ENV": str(ENVIRONMENT)},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -29,3 +30,38 @@ def compiled_pattern(pattern: str) -> Any:  # Any: the library carries no types
     except re2.error as error:
         reason = error.args[0] if error.args else error
         raise BadPattern(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from error
+
+
+class PatternSet:
+    """Many patterns looked for in one pass: which of them are somewhere in a text, in time that their number hardly changes."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        import re2  # deferred: start-up cost, and few recipes have a pattern
+
+        options = re2.Options()
+        options.log_errors = False
+        options.max_mem = _MEMORY
+        self._set = re2.Set.SearchSet(options)
+        for pattern in patterns:
+            self._set.Add(pattern)
+        self._set.Compile()
+
+    def found_in(self, text: str) -> list[int]:
+        """The places of the patterns that are found, ascending; the text must be encodable."""
+        return sorted(self._set.Match(text) or ())
+
+
+_MEMORY = 64 * 2**20
+"""Bytes that a set may take for its automaton: enough that no text can make it give up."""
+
+
+@lru_cache(maxsize=256)
+def pattern_set(patterns: tuple[str, ...]) -> PatternSet:
+    return PatternSet(patterns)
+
+
+def quoted(text: str) -> str:
+    """A pattern that finds the text as it stands."""
+    import re2  # deferred: start-up cost, and few recipes have a pattern
+
+    return str(re2.escape(text))

@@ -12,9 +12,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
-from recipelang.ir.patterns import compiled_pattern
+from recipelang.ir.patterns import PatternSet, compiled_pattern
 from recipelang.runtime.values import Answer, Json, Message, Request, encodable
 
 DEEPEST = 40
@@ -23,10 +24,14 @@ DEEPEST = 40
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form that gives something away: a pattern, and what else must hold for what it finds (its groups, or all of it)."""
+    """A form that gives something away: a pattern, and what else must hold for what it finds (its groups, or all of it).
+
+    `sign` is a pattern that is cheap to look for and stands wherever the form does; empty where the form itself is cheap.
+    """
 
     pattern: str
     holds: Callable[[str], bool] = lambda found: True
+    sign: str = ""
 
 
 def gives_away(forms: tuple[Form, ...], text: str) -> bool:
@@ -36,10 +41,22 @@ def gives_away(forms: tuple[Form, ...], text: str) -> bool:
 
 def given_away(forms: tuple[Form, ...], text: str) -> Iterator[str]:
     """What a text gives away in one of the forms."""
-    plain = "".join(c for c in unicodedata.normalize("NFKC", encodable(text)) if c not in _INVISIBLE)
-    for form in forms:
-        found = (_found(match) for match in compiled_pattern(form.pattern).finditer(plain))
-        yield from (each for each in found if form.holds(each))
+    plain = _plain(text)
+    for at in _signs(forms).found_in(plain):
+        found = (_found(match) for match in compiled_pattern(forms[at].pattern).finditer(plain))
+        yield from (each for each in found if forms[at].holds(each))
+
+
+def _plain(text: str) -> str:
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFKC", encodable(text)).translate(_INVISIBLE)
+
+
+@lru_cache(maxsize=8)
+def _signs(forms: tuple[Form, ...]) -> PatternSet:
+    """What finds in one pass which of the forms may be in a text: in most texts none is."""
+    return PatternSet([form.sign or form.pattern for form in forms])
 
 
 def _found(match: Json) -> str:
@@ -232,7 +249,7 @@ def _is_odd(text: str) -> bool:
     return _is_chosen(text) and not text.strip("\"'`,;.").isalpha()
 
 
-_INVISIBLE = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _NO_PASSWORD = frozenset(
     [
         "must",
@@ -290,7 +307,10 @@ _PERMUTED = (
 # ------------------------------------------------------------------- forms
 
 PERSONAL: tuple[Form, ...] = (
-    Form(r"[\p{L}\p{N}._%+'\-]{1,64}@(?:[\p{L}\p{N}\-]{1,63}\.)+\p{L}{2,24}"),
+    Form(
+        r"[\p{L}\p{N}._%+'\-]+@(?:[\p{L}\p{N}\-]+\.)+\p{L}{2,24}",
+        sign=r"[^\s@]@[^\s@]",
+    ),
     # telephones: of any country, of North America, with the 0 of most others, of France, of China
     Form(r"(?:^|[^0-9A-Za-z])((?:\+|00)[1-9](?:[ ().\-/]{0,3}[0-9]){7,14})", _has_digits(8, 17)),
     Form(r"(?:^|[^0-9.\-])(\(?[2-9][0-9]{2}\)?[ .\-]{1,2}[2-9][0-9]{2}[ .\-][0-9]{4})(?:[^0-9\-]|$)"),
@@ -300,7 +320,7 @@ PERSONAL: tuple[Form, ...] = (
     Form(r"\b0[1-9](?:[ .\-][0-9]{2}){4}\b"),
     Form(r"(?:^|[^0-9.])(1[3-9][0-9]{9})(?:[^0-9]|$)"),
     # payment cards and accounts
-    Form(r"[0-9]+(?:[ \-][0-9]+)*", _has_card),
+    Form(r"[0-9](?:[ \-]?[0-9]){12,}", _has_card),
     Form(r"(?i)(?:^|[^0-9A-Za-z])([A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]){11,30})", _is_iban),
     # what states number people by: USA, United Kingdom, Spain, France, Italy, Germany, Brazil, India, China, Poland, Netherlands
     Form(r"\b([0-9]{3}-[0-9]{2}-[0-9]{4})\b", _is_ssn),

@@ -33,11 +33,12 @@ from recipelang.ir.expressions import (
 from recipelang.ir.functions import FUNCTIONS, Function
 from recipelang.ir.plan import Model, Plan, Signal
 from recipelang.ir.reading import nodes_in
-from recipelang.runtime.functions import IMPLEMENTATIONS, WORDS
+from recipelang.runtime.functions import IMPLEMENTATIONS, MEANS, WORDS
 from recipelang.runtime.gauging import GAUGES, UNKNOWN
 from recipelang.runtime.members import Members, read
 from recipelang.runtime.operators import ARITHMETIC, Operator, StepFailed, is_there, negated
 from recipelang.runtime.ports import Gauge
+from recipelang.runtime.readings import Why
 from recipelang.runtime.values import Authored, RecordValue, Request, Value
 
 __all__ = ["Environment", "Evaluator", "StepFailed", "compile_expression"]
@@ -119,30 +120,37 @@ class _Compiler:
         name = signal.name
         if name in self._signals:
             return self._signals[name]
-        value, words = self.compiled(signal.value), self.words(signal.value)
+        value, why = self.compiled(signal.value), self.why(signal.value)
 
         def read(environment: Environment) -> Value:
             request = environment["request"]
             if not isinstance(request, Request) or request.readings is None:
                 return value(environment)
-            return request.readings.read(name, lambda: value(environment), lambda: words(environment))
+            return request.readings.read(name, lambda: value(environment), lambda: why(environment))
 
         self._signals[name] = read
         return read
 
-    def words(self, expression: Expression) -> Callable[[Environment], tuple[str, ...]]:
-        """What finds the words of texts that caused an expression's value: those that its own functions looked for."""
-        finders = [
-            (WORDS[each.function], [(a.name, self.compiled(a.value)) for a in each.arguments])
+    def why(self, expression: Expression) -> Callable[[Environment], Why]:
+        """What tells why an expression has its value: the words that its own functions looked for, and what looked."""
+        looking = [
+            (each.function, [(a.name, self.compiled(a.value)) for a in each.arguments])
             for each in nodes_in(expression)
-            if isinstance(each, ApplyExpression) and each.function in WORDS
+            if isinstance(each, ApplyExpression) and (each.function in WORDS or each.function in MEANS)
         ]
 
-        def words(environment: Environment) -> tuple[str, ...]:
-            given = ((find, {name: value(environment) for name, value in arguments}) for find, arguments in finders)
-            return tuple(word for find, arguments in given for word in find(**arguments))
+        def why(environment: Environment) -> Why:
+            words: list[str] = []
+            by: dict[str, None] = {}
+            for function, arguments in looking:
+                given = {name: value(environment) for name, value in arguments}
+                if function in WORDS:
+                    words += WORDS[function](**given)
+                if function in MEANS and (means := MEANS[function](given)):
+                    by[means] = None
+            return Why(tuple(words), tuple(by))
 
-        return words
+        return why
 
     def _member(self, target: Evaluator, name: str) -> Evaluator:
         readers = self._members.named(name)

@@ -36,6 +36,7 @@ Items = tuple[Value, ...]
 OfItem = Callable[[Value], Value]  # an expression over `it`
 Number = int | float
 
+
 def _itself(item: Value) -> Value:
     return item
 

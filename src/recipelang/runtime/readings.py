@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from recipelang.runtime.values import Value
 
-Teller = Callable[[str, "Value", Callable[[], Sequence[str]]], None]
-"""What hears of a signal: its name, its value, and how to find the words that caused it."""
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What a signal goes back to: the words that caused it, and what looked at them where that may differ by machine."""
+
+    words: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+
+
+Teller = Callable[[str, "Value", Callable[[], Why]], None]
+"""What hears of a signal: its name, its value, and how to find why."""
 
 
 class Readings:
@@ -21,9 +31,9 @@ class Readings:
         self._tell = tell
         self.values: dict[str, Value] = {}
 
-    def read(self, name: str, value: Callable[[], Value], words: Callable[[], Sequence[str]]) -> Value:
+    def read(self, name: str, value: Callable[[], Value], why: Callable[[], Why]) -> Value:
         """The value of a signal, computed where that has not been done."""
         if name not in self.values:
             self.values[name] = found = value()
-            self._tell(name, found, words)
+            self._tell(name, found, why)
         return self.values[name]

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from recipelang.semantics.expressions import Elaborator
 
 MEASURES = EnumType(("logprob", "margin", "hybrid"))
+SPEAKERS = EnumType(("any", "system", "developer", "user", "assistant", "tool"))
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

