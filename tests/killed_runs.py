@@ -1,6 +1,7 @@
 """Kills runs at random moments and resumes them; looks for a call that is paid twice, or for another answer.
 
-`python tests/killed_runs.py --kills 100 --seed 1` does so a hundred times, and says what it found.
+`python tests/killed_runs.py --kills 100 --seed 1` does so a hundred times, and says what it found; with `--journal redis://HOST` the runs
+are kept there, and not in files.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,8 +22,9 @@ from typing import Any
 
 import anyio
 
-from recipelang import Engine, RunResult, SqliteStore
+from recipelang import Engine, RunResult, StoreProblem
 from recipelang.backends.cassettes.document import Recorded, parse_cassette
+from recipelang.hosts.stores import opened_store
 from upstream import Answer, Received, Upstream, answered, completion
 
 RECIPE = """
@@ -52,7 +55,7 @@ from recipelang import Engine
 async def main():
     async with Engine(sys.argv[1], store=sys.argv[2]) as engine:
         print("ready", flush=True)
-        print((await engine.run("main", "Which planet is the largest?", run_id="killed")).text, flush=True)
+        print((await engine.run("main", "Which planet is the largest?", run_id=sys.argv[3])).text, flush=True)
 
 anyio.run(main)
 """
@@ -91,54 +94,49 @@ def _text(key: list[object]) -> str:
     return json.dumps(key, sort_keys=True)
 
 
-def killed(folder: Path, upstream: Upstream, wait: float) -> Killed:
+def killed(folder: Path, upstream: Upstream, wait: float, journal: str | None = None) -> Killed:
     """Run in a process of its own, kill that so many seconds after it began to run, and resume here."""
-    recipe, journal = folder / "main.recipe", folder / "runs.db"
+    recipe, journal, name = folder / "main.recipe", journal or str(folder / "runs.db"), uuid.uuid4().hex
     recipe.write_text(RECIPE.replace("URL", upstream.url), encoding="utf-8")
     before = len(upstream.requests)
     with subprocess.Popen(
-        [sys.executable, "-c", CHILD, recipe, journal], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", CHILD, recipe, journal, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         assert child.stdout is not None
         assert child.stderr is not None
         assert child.stdout.readline() == b"ready\n", child.stderr.read().decode()
-        while not _has_begun(journal):
+        while not _has_begun(journal, name):
             time.sleep(0.001)
         time.sleep(wait)
         child.kill()
     upstream.wait_until(lambda upstream: upstream.open == 0)
     middle = len(upstream.requests)
-    done = anyio.run(_read, journal)
-    result = anyio.run(_resumed, recipe, journal)
+    done = anyio.run(_read, journal, name)
+    result = anyio.run(_resumed, recipe, journal, name)
     keys = [_text(_key(request.json)) for request in upstream.requests[before:]]
     return Killed(result, done, Counter(keys), frozenset(keys[middle - before :]))
 
 
-def _has_begun(journal: Path) -> bool:
-    async def unfinished() -> bool:
-        store = SqliteStore(journal)
-        try:
-            await store.read("killed")
-        except Exception:  # noqa: BLE001 - there is nothing to be read yet
-            return False
-        finally:
-            store.close()
-        return True
-
-    return anyio.run(unfinished)
-
-
-async def _read(journal: Path) -> Recorded:
-    store = SqliteStore(journal)
+def _has_begun(journal: str, name: str) -> bool:
     try:
-        return parse_cassette("killed", "".join(await store.read("killed")))
-    finally:
-        store.close()
+        anyio.run(_lines, journal, name)
+    except StoreProblem:  # there is nothing to be read yet
+        return False
+    return True
 
 
-async def _resumed(recipe: Path, journal: Path) -> RunResult:
+async def _lines(journal: str, name: str) -> str:
+    with opened_store(journal) as store:
+        return "".join(await store.read(name))
+
+
+async def _read(journal: str, name: str) -> Recorded:
+    return parse_cassette(name, await _lines(journal, name))
+
+
+async def _resumed(recipe: Path, journal: str, name: str) -> RunResult:
     async with Engine(recipe, store=journal) as engine:
-        return await engine.resume("killed")
+        return await engine.resume(name)
 
 
 def broken_promises(run: Killed, answer: str) -> list[str]:
@@ -170,6 +168,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--journal", help="redis://HOST, or a file for all of them")
     arguments = parser.parse_args()
     drawn, found, settled = random.Random(arguments.seed), 0, Counter[int]()
     with Upstream(slowly) as upstream, tempfile.TemporaryDirectory() as root:
@@ -177,7 +176,7 @@ def main() -> int:
         for number in range(arguments.kills):
             folder = Path(root) / str(number)
             folder.mkdir()
-            run = killed(folder, upstream, drawn.uniform(0, 1.2 * whole.spend.seconds))
+            run = killed(folder, upstream, drawn.uniform(0, 1.2 * whole.spend.seconds), arguments.journal)
             settled[len(run.done.calls)] += 1
             for problem in broken_promises(run, whole.text):
                 found += 1

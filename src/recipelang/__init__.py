@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from recipelang.hosts.recipes import CompileError
     from recipelang.hosts.requests import RequestProblem
     from recipelang.hosts.stores import MemoryStore, SqliteStore
+    from recipelang.hosts.state import MemoryState, SqliteState
+    from recipelang.hosts.redis import RedisStore
     from recipelang.ir.document import Bundle, PlanProblem, dump, load, load_bundle
     from recipelang.ir.plan import Plan
     from recipelang.runtime.failures import RunFailure, RunFailureKind
@@ -94,6 +96,8 @@ _HOMES = {
     "StoreProblem": "runtime.ports",
     "Trace": "runtime.trace",
     "Usage": "runtime.values",
+    "SqliteState": "hosts.state",
+    "RedisStore": "hosts.redis",
     "bundled": "hosts.bundling",
     "compile_file": "compilation",
     "compile_text": "compilation",
@@ -158,6 +162,8 @@ __all__ = [
     "difference",
     "dump",
     "load",
+    "SqliteState",
+    "RedisStore",
     "load_bundle",
     "lock_of",
     "read_lock",

@@ -15,13 +15,13 @@ from recipelang.cli.progress import error_console
 from recipelang.cli.run import Running, fetch, opened_trace, plan_and_default, report
 from recipelang.hosts.local import local_models_in, models_of
 from recipelang.hosts.resuming import asked_before, began_with
-from recipelang.hosts.stores import SqliteStore
+from recipelang.hosts.stores import is_address, opened_store, shown
 from recipelang.localmodels.store import ModelStore
 from recipelang.runtime.ports import StoreProblem
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("journal", metavar="FILE", help="what `recipelang run --journal` wrote")
+    parser.add_argument("journal", metavar="FILE", help="what `recipelang run --journal` wrote: a file, or redis://HOST")
     parser.add_argument("run_id", nargs="?", metavar="RUN", help="the run; by default the only one that has not ended")
     parser.add_argument(
         "--functions", action="append", default=[], metavar="MODULE[:NAME]", help="Python functions that it may call"
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Exit:
-    if not Path(arguments.journal).is_file():
+    if not is_address(arguments.journal) and not Path(arguments.journal).is_file():
         raise Stop(Exit.INPUT_OUTPUT, f"{arguments.journal}: no such file")
     try:
         run_id, lines = anyio.run(_found, arguments.journal, arguments.run_id)
@@ -56,12 +56,9 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 async def _found(journal: str, wanted: str | None) -> tuple[str, Sequence[str]]:
     """The run that is meant, and what is written of it."""
-    store = SqliteStore(journal)
-    try:
-        run_id = wanted or _only(journal, await store.unfinished())
+    with opened_store(journal) as store:
+        run_id = wanted or _only(shown(journal), await store.unfinished())
         return run_id, await store.read(run_id)
-    finally:
-        store.close()
 
 
 def _only(journal: str, unfinished: Sequence[str]) -> str:

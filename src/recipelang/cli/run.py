@@ -29,6 +29,7 @@ from recipelang.hosts.functions import FunctionProblem
 from recipelang.hosts.local import local_models_in, models_of
 from recipelang.hosts.recipes import together
 from recipelang.hosts.requests import RequestProblem, request_of
+from recipelang.hosts.stores import shown
 from recipelang.ir.plan import Entry, Plan
 from recipelang.ir.types import ListType, ModelType
 from recipelang.localmodels.catalogue import LOCAL_MODELS, LocalModel
@@ -85,7 +86,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     cassette = parser.add_mutually_exclusive_group()
     cassette.add_argument("--record", metavar="FILE", help="take down all traffic with models in a cassette")
     cassette.add_argument("--replay", metavar="FILE", help="answer every call from a cassette: no network, no keys")
-    parser.add_argument("--journal", metavar="FILE", help="keep the run, so that `recipelang resume` can go on with it")
+    parser.add_argument(
+        "--journal", metavar="FILE", help="keep the run, so that `recipelang resume` can go on with it; or redis://HOST"
+    )
     parser.add_argument("--run-id", metavar="NAME", help="the run's name in the journal; by default a new one")
     add_format(parser)
 
@@ -397,7 +400,7 @@ class Running:
 
     def say_how_to_resume(self) -> None:
         if self._journal is not None:
-            say(self.console, f"`recipelang resume {self._journal} {self._run_id}` goes on with it")
+            say(self.console, f"`recipelang resume {shown(self._journal)} {self._run_id}` goes on with it")
 
     def trace_so_far(self) -> Trace:
         return Trace(self.entry.name, self.seed, tuple(self.progress.events))

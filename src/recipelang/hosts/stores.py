@@ -1,15 +1,21 @@
-"""Where runs are kept: a SQLite file that processes may share, or the memory of one."""
+"""Where runs are kept: a SQLite file that processes may share, a Redis that machines may share, or the memory of one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from recipelang.hosts.sqlite import PATIENCE, Form, SqliteFile
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import Store, StoreProblem
+
+if TYPE_CHECKING:
+    from recipelang.hosts.redis import RedisStore
 
 FORMAT = 0x72636A6E
 """`rcjn`: by which SQLite tells our journals from other files."""
@@ -142,9 +148,30 @@ def taken_up(run: str) -> StoreProblem:
 
 @contextmanager
 def opened_store(store: Store | str | os.PathLike[str]) -> Iterator[Store]:
-    """The store, or the one in a SQLite file, which is closed in the end."""
+    """The store, or the one in a SQLite file or at an address of Redis, which is closed in the end."""
     if not isinstance(store, str | os.PathLike):
         yield store
         return
-    with closing(SqliteStore(store)) as opened:
+    with closing(_opened(os.fspath(store))) as opened:
         yield opened
+
+
+def _opened(place: str) -> SqliteStore | RedisStore:
+    if not is_address(place):
+        return SqliteStore(place)
+    from recipelang.hosts.redis import RedisStore  # deferred: most journals are files
+
+    return RedisStore(place)
+
+
+def is_address(place: str) -> bool:
+    """Whether a journal is no file, but in Redis."""
+    return place.startswith(("redis://", "rediss://", "unix://"))
+
+
+def shown(place: str) -> str:
+    """Where a journal is, as it may be shown: an address without its password."""
+    if not is_address(place):
+        return place
+    parts = urlsplit(place)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -6,7 +6,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from upstream import (
     ENDLESS_HEAD,
     STALL,
     STREAM_HEAD,
+    Answer,
     Script,
     Upstream,
     answered,
@@ -164,7 +165,12 @@ async def no_answer_to_connecting(folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 async def no_byte(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, bool, str]:
     found = set()
-    for said in ([STALL], [ENDLESS_HEAD, b'{"choices"', STALL], [STREAM_HEAD, event(chunk("Jup")), STALL]):
+    scripts: Sequence[Answer] = (
+        [STALL],
+        [ENDLESS_HEAD, b'{"choices"', STALL],
+        [STREAM_HEAD, event(chunk("Jup")), STALL],
+    )
+    for said in scripts:
         for stream in (False, True):
             with Upstream(said) as upstream:
                 async with open_client(secure=False) as client:

@@ -1,0 +1,115 @@
+"""Runs that are kept in Redis, or in what speaks its protocol (Valkey): any number of machines may share them. The door of the `redis` package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import anyio.to_thread
+
+from recipelang.hosts.stores import known, shown, taken_up, unknown
+from recipelang.runtime.ports import StoreProblem
+
+PATIENCE = 10.0
+"""Seconds that a command may take."""
+PREFIX = "{recipelang}:"
+"""Of all keys; in braces, so that a cluster has them in one place and a script may change several."""
+
+_BEGIN = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('SET', KEYS[1], 1)
+for i = 2, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+redis.call('ZADD', KEYS[3], redis.call('INCR', KEYS[4]), ARGV[1])
+return 1
+"""
+_TAKE_UP = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+return {redis.call('INCR', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1)}
+"""
+_ADD = """
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then return 0 end
+for i = 4, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+if ARGV[3] == '1' then redis.call('ZREM', KEYS[3], ARGV[1]) end
+return 1
+"""
+_READ = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+return redis.call('LRANGE', KEYS[2], 0, -1)
+"""
+
+_T = TypeVar("_T")
+
+
+class RedisStore:
+    """Runs in Redis: for each its holder and the list of its lines, and one sorted set of those that have not ended.
+
+    `url` is `redis://user:password@host:6379/0`, `rediss://` with TLS, or `unix://path`. Each change is one script, which Redis
+    carries out as a whole, and which is not sent again where its answer is lost: nobody knows whether it was done.
+    What outlives Redis itself is as its `appendonly` and `appendfsync` say. Raises `StoreProblem`.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            import redis  # deferred: an extra
+        except ImportError:
+            raise StoreProblem("a journal in Redis takes `pip install recipelang[redis]`") from None
+        from redis.backoff import NoBackoff  # deferred: an extra
+        from redis.retry import Retry  # deferred: an extra
+
+        self._error = redis.RedisError
+        self.where = shown(url)
+        try:
+            self._redis = redis.Redis.from_url(
+                url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0)
+            )
+        except (ValueError, TypeError):
+            raise StoreProblem(
+                f"{self.where} is no address of Redis, such as redis://user:password@host:6379/0"
+            ) from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    async def begin(self, run: str, lines: Sequence[str]) -> int:
+        if not await self._done(_BEGIN, run, *lines):
+            raise known(run, self.where)
+        return 1
+
+    async def take_up(self, run: str) -> tuple[int, Sequence[str]]:
+        found = await self._done(_TAKE_UP, run)
+        if found is None:
+            raise unknown(run, self.where)
+        return found[0], _texts(found[1])
+
+    async def add(self, run: str, holder: int, lines: Sequence[str], *, ended: bool = False) -> None:
+        if not await self._done(_ADD, run, str(holder), "1" if ended else "0", *lines):
+            await self.read(run)  # where there is no such run it says so
+            raise taken_up(run)
+
+    async def read(self, run: str) -> Sequence[str]:
+        found = await self._done(_READ, run)
+        if found is None:
+            raise unknown(run, self.where)
+        return _texts(found)
+
+    async def unfinished(self) -> Sequence[str]:
+        return _texts(await self._in_a_thread(lambda: cast(list[bytes], self._redis.zrange(_UNFINISHED, 0, -1))))
+
+    async def _done(self, script: str, run: str, *more: str) -> Any:  # Any: whatever the script gives
+        keys = f"{PREFIX}holder:{run}", f"{PREFIX}lines:{run}", _UNFINISHED, f"{PREFIX}begun"
+        return await self._in_a_thread(lambda: self._redis.eval(script, len(keys), *keys, run, *more))
+
+    async def _in_a_thread(self, work: Callable[[], _T]) -> _T:
+        """The client that blocks: the other one knows only one of our event loops."""
+        try:
+            return await anyio.to_thread.run_sync(work)
+        except self._error as error:
+            raise StoreProblem(f"{self.where}: {str(error).rstrip('.') or type(error).__name__}") from error
+
+
+_UNFINISHED = f"{PREFIX}unfinished"
+
+
+def _texts(values: Sequence[bytes]) -> list[str]:
+    return [value.decode() for value in values]
