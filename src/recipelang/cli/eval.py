@@ -19,18 +19,19 @@ from recipelang.backends.cassettes import Cassette, CassetteProblem, Replay
 from recipelang.backends.opening import BackendProblem, open_backends
 from recipelang.cli.compiling import show
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.lending import READY_MADE, lent
+from recipelang.cli.lending import READY_MADE, Function, lent
 from recipelang.cli.progress import error_console, say, short_names
 from recipelang.cli.run import fetch, plan_and_default
 from recipelang.cli.values import assigned
+from recipelang.diagnostics.suggesting import nearest
 from recipelang.evaluation.contests import equal_cost, report_of
 from recipelang.evaluation.grading import Grade, graded_by_tests, graded_plainly
 from recipelang.evaluation.items import GRADERS, DataProblem, Item, in_first_half, item_of, read_items
 from recipelang.evaluation.judging import Jury, judging_plan
-from recipelang.evaluation.outcomes import Outcome, ResultsFile
+from recipelang.evaluation.outcomes import Outcome, ResultsFile, read_outcomes
 from recipelang.evaluation.packs import Pack, PackProblem, Verdict, read_pack
 from recipelang.evaluation.page import page
-from recipelang.evaluation.replaying import ReplayBackend, as_asked, concluded, drawn, said
+from recipelang.evaluation.replaying import Plainly, ReplayBackend, as_asked, concluded, drawn, said
 from recipelang.evaluation.reporting import footnotes, markdown, tables
 from recipelang.evaluation.running import Contestant, Evaluation, Grading
 from recipelang.evaluation.spending import Spending
@@ -50,6 +51,8 @@ from recipelang.source import LoadProblem
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from recipelang.evaluation.panels import Members
 
 MODES = ("panel", "models", "check")
 REPORTS = {".md": "markdown", ".json": "json", ".html": "html"}
@@ -109,7 +112,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="of a pack: the k-th for the k-th like call, or one",
     )
     add("--says", choices=("final", "words"), default="final", help="of a pack: models say their final answers, or all")
-    add("--models", metavar="MODELS", help="panel: its members")
+    add(
+        "--perfect-verifier",
+        metavar="FUNCTION",
+        help="of a pack: lend recipes this function, which tells them what is right: what they bring then is an upper bound",
+    )
+    add(
+        "--where-recorded",
+        action="store_true",
+        help="of a pack: leave out questions on which a recipe asks for what was not recorded",
+    )
+    add("--models", metavar="MODELS", help="panel: its members, of a pack or of `--results`")
     add("--split", metavar="NAME", help="check: of a baseline that tells of several splits, this one (default public)")
     add("--check", metavar="FILE", help="check: the baseline that a pack is held to")
     cassette = parser.add_mutually_exclusive_group()
@@ -235,10 +248,12 @@ class _Contest:
             items, notes = self._asked(contestants)
             grade = await self._grading(stack)
             evaluation = Evaluation(contestants, items, grade, results, self._spending, self._backend, self._given.seed)
+            evaluation.left_out = set() if self._given.where_recorded else None
             await self._watched(evaluation)
             if self._given.equal_cost and not evaluation.stopped:
                 notes += await self._equal_cost(stack, evaluation)
             self.stopped = evaluation.stopped
+            notes += self._caveats(evaluation)
             return report_of(
                 evaluation,
                 Path(self._given.data or self._given.pack).name,
@@ -266,6 +281,22 @@ class _Contest:
         lacking = len(self._items) - len(whole)
         note = f"{lacking} questions are left out: not all of these {len(needed)} models have a graded answer to them."
         return _some(whole, self._given.limit, self._given.seed), [note] if lacking else []
+
+    def _caveats(self, evaluation: Evaluation) -> list[str]:
+        """What a reader of the report must know."""
+        notes = []
+        if evaluation.left_out and not evaluation.items:
+            raise Stop(Exit.NO_ANSWER, "on each of the questions a recipe asks for what was not recorded")
+        if evaluation.left_out:
+            notes.append(
+                f"{len(evaluation.left_out)} questions are left out: on them a recipe asks for what was not recorded. "
+                "The others are not like them, so that accuracy is comparable within this table only."
+            )
+        if self._given.perfect_verifier:
+            notes.append(
+                f"`{self._given.perfect_verifier}` was a perfect verifier: what recipes that call it bring is an upper bound."
+            )
+        return notes
 
     async def _watched(self, evaluation: Evaluation) -> None:
         """Run it, with a bar in a terminal."""
@@ -295,7 +326,8 @@ class _Contest:
 
     async def _engine(self, stack: AsyncExitStack, plan: Plan, functions: Mapping[str, Any] | None = None) -> Engine:
         if self._backend is not None:
-            engine = Engine(plan, backends=dict.fromkeys(plan.backends, self._backend), functions=functions)
+            recorded = Plainly(self._backend, plan)
+            engine = Engine(plan, backends=dict.fromkeys(plan.backends, recorded), functions=functions)
         elif self._replay is not None:
             backends, played = replayed_world(plan, self._replay)
             engine = Engine(plan, backends=backends, functions=played)
@@ -316,7 +348,9 @@ class _Contest:
                 Exit.USAGE, f"{path} has no recipe {' or '.join(self._given.names)}; it has {', '.join(plan.recipes)}"
             )
         names = wanted or list(plan.entries) or [_only(plan, path)]
-        functions = lent(plan, self._given.functions, self._given.allow) if self._given.replay is None else {}
+        functions = {}
+        if self._given.replay is None:
+            functions = lent(plan, self._given.functions, self._given.allow, self._verifier())
         engine = await self._engine(stack, plan, functions)
         found = []
         for name in names:
@@ -326,6 +360,15 @@ class _Contest:
             bare = name.rpartition(".")[2] if name in plan.recipes else name
             found.append(self._contestant(engine, name, chosen, bare))
         return found
+
+    def _verifier(self) -> dict[str, Function]:
+        if self._given.perfect_verifier is None:
+            return {}
+        if self._backend is None:
+            raise Stop(
+                Exit.USAGE, "`--perfect-verifier` goes with `--pack`: only recorded answers are known to be right"
+            )
+        return {self._given.perfect_verifier: self._backend.is_right}
 
     def _contestant(
         self, engine: Engine, recipe: str, arguments: Mapping[str, Any], name: str = "", *, single: bool = False
@@ -423,11 +466,13 @@ LIVE_TOKENS = 1000
 """Completion tokens of a single model that recipes are compared with, as `std.direct` has them."""
 
 
-async def _graded(tests: Any, jury: Jury | None, item: Item, text: str, model: str | None) -> Grade:  # Any: run_tests
+async def _graded(
+    tests: Any, jury: Jury | None, item: Item, text: str, authors: frozenset[str]
+) -> Grade:  # Any: run_tests
     if item.grader == "code":
         return await graded_by_tests(item, text, tests)
     if item.grader == "judge" and jury is not None:
-        return await jury.grade(item, text, model)
+        return await jury.grade(item, text, authors)
     return graded_plainly(item, text)
 
 
@@ -437,10 +482,12 @@ class _Recorded:
     def __init__(self, backend: ReplayBackend) -> None:
         self._backend = backend
 
-    async def __call__(self, item: Item, text: str, model: str | None) -> Grade:
-        if model is None:
+    async def __call__(self, item: Item, text: str, authors: frozenset[str]) -> Grade:
+        if len(authors) != 1:
             return Grade(Verdict.UNGRADED, "the recipe gives no answer of a model")
-        return Grade(self._backend.verdict(model, text))
+        [author] = authors
+        verdict, came_to = self._backend.graded(author, text)
+        return Grade(verdict, said=came_to)
 
 
 def _backend(pack: Pack, arguments: argparse.Namespace) -> ReplayBackend:
@@ -527,29 +574,64 @@ def _print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]])
 
 
 def _panel(arguments: argparse.Namespace) -> Exit:
-    from recipelang.evaluation.panels import (  # deferred: one mode of three
-        economics,
-        members_of,
-        panel_json,
-        panel_tables,
-    )
+    from recipelang.evaluation.panelreport import panel_json, panel_notes, panel_tables  # deferred: one mode of three
+    from recipelang.evaluation.panels import PanelProblem, economics  # deferred: as above
 
-    pack = _pack(arguments)
-    if not arguments.models:
-        raise Stop(Exit.USAGE, "whose vote? `--models` names the members of the panel")
-    names = {name: model for model, name in recipe_names(pack.models).items()}
-    wanted = [names.get(name.strip(), name.strip()) for name in arguments.models.split(",")]
-    unknown = [model for model in wanted if model not in pack.samples]
-    if unknown:
-        raise Stop(Exit.USAGE, f"the pack has no model `{unknown[0]}`; it has {', '.join(names)}")
-    found = economics(members_of(pack, wanted, drawn if arguments.samples == "drawn" else as_asked))
+    if (arguments.pack is None) == (arguments.results is None):
+        raise Stop(
+            Exit.USAGE, "whose answers? `--pack DIR` has recorded ones, `--results FILE` those of earlier evaluations"
+        )
+    try:
+        found = economics(_of_a_pack(arguments) if arguments.results is None else _of_results(arguments))
+    except PanelProblem as problem:
+        raise Stop(Exit.USAGE, str(problem)) from problem
     if arguments.format == "json":
         print(json.dumps(panel_json(found), ensure_ascii=False, indent=2))
         return Exit.FINE
     for table in panel_tables(found):
         _print_table(table.title, table.head, table.rows)
-    print(found.suggestion)
+    print("\n".join(panel_notes(found)))
     return Exit.FINE
+
+
+def _of_a_pack(arguments: argparse.Namespace) -> Members:
+    from recipelang.evaluation.panels import members_of  # deferred: one mode of three
+
+    pack = _pack(arguments)
+    if not arguments.models:
+        raise Stop(Exit.USAGE, "whose vote? `--models` names the members of the panel, `all` takes all of them")
+    names = {name: model for model, name in recipe_names(pack.models).items()}
+    wanted = list(names) if arguments.models == "all" else _listed(arguments.models)
+    return members_of(
+        pack, [_member(name, names, "pack") for name in wanted], drawn if arguments.samples == "drawn" else as_asked
+    )
+
+
+def _of_results(arguments: argparse.Namespace) -> Members:
+    """All that were measured alone, or those that are named: recipes may vote as well."""
+    from recipelang.evaluation.panels import members_in  # deferred: one mode of three
+
+    outcomes = read_outcomes(arguments.results)
+    contestants = list(dict.fromkeys(outcome.contestant for outcome in outcomes))
+    names = {name.removeprefix("single "): name for name in contestants}
+    singles = [name for name in contestants if name.startswith("single ")]
+    if not arguments.models or arguments.models == "all":
+        return members_in(outcomes, singles or contestants)
+    return members_in(outcomes, [_member(name, names, "file") for name in _listed(arguments.models)])
+
+
+def _listed(names: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in names.split(",")))
+
+
+def _member(wanted: str, names: Mapping[str, str], place: str) -> str:
+    if wanted in names.values():
+        return wanted
+    if wanted not in names:
+        near = nearest(wanted, names)
+        hint = f"; did you mean `{near}`?" if near is not None else f"; it has {', '.join(names)}"
+        raise Stop(Exit.USAGE, f"the {place} has no model `{wanted}`{hint}")
+    return names[wanted]
 
 
 def _check(arguments: argparse.Namespace) -> Exit:

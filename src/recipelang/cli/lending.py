@@ -14,10 +14,12 @@ from recipelang.ir.plan import Plan
 Function = Callable[..., Any]  # Any: whatever a person's module has; the engine looks at it
 
 
-def lent(plan: Plan, places: Sequence[str], allowed: Sequence[str]) -> dict[str, Function]:
-    """The functions by name; stops with a message where a module does not give what it was named for."""
+def lent(
+    plan: Plan, places: Sequence[str], allowed: Sequence[str], own: Mapping[str, Function] | None = None
+) -> dict[str, Function]:
+    """The functions by name, with those of the verb's own; stops with a message where a module does not give what it was named for."""
     bare = [name.rpartition(".")[2] for name in plan.externs]
-    found: dict[str, Function] = {}
+    found: dict[str, Function] = dict(own or {})
     for place in places:
         found |= _named(place, [*plan.externs, *bare])
     for name in allowed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import anyio
@@ -15,6 +15,7 @@ from recipelang.evaluation.packs import Pack, Verdict
 from recipelang.evaluation.replaying import ReplayBackend, as_asked, concluded, drawn, rated
 from recipelang.evaluation.worlds import STRATEGIES, models_text, recipe_names
 from recipelang.hosts.engine import Engine
+from recipelang.quick import dataclass
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.values import Answer, Message, Request, to_json
 from recipelang.source import FileLoader, Source
@@ -85,7 +86,7 @@ class Strategies:
         self, recipe: str, questions: Sequence[str], arguments: Mapping[str, Any], at_once: int = 16
     ) -> Runs:
         runs = Runs()
-        functions = {"is_right": self._is_right}
+        functions = {"is_right": self.backend.is_right}
         async with Engine(self.plan, backends={"recorded": self.backend}, functions=functions) as engine:
             entry = engine.entry(recipe, {name: self._named(value) for name, value in arguments.items()})
             waiting = iter(questions)
@@ -111,9 +112,6 @@ class Strategies:
         if isinstance(answer, Answer):
             return self.backend.verdict(answer.model.id, answer.text) is Verdict.RIGHT
         return bool(to_json(answer) == self.pack.references[question])
-
-    async def _is_right(self, by: str, said: str) -> bool:
-        return self.backend.verdict(by, said) is Verdict.RIGHT
 
     def _named(self, value: Any) -> Any:
         if isinstance(value, (list, tuple)):

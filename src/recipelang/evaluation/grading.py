@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal, InvalidOperation
 
 from recipelang.evaluation.items import Item
 from recipelang.evaluation.packs import Verdict
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json
 
 Tests = Callable[[str, str], Awaitable[Mapping[str, Json]]]
@@ -24,31 +25,56 @@ class Grade:
     why: str = ""
     judges: Mapping[str, bool | None] = field(default_factory=dict)
     cost: float | None = 0.0  # dollars that grading took
+    said: str | None = None  # what the answer comes to, in a form that can be compared
 
 
 def graded_plainly(item: Item, text: str) -> Grade:
     """By the graders that need nothing but the text."""
+    said = comparable(item, text)
     match item.grader:
         case "exact":
             wanted = item.reference if isinstance(item.reference, list) else [item.reference]
-            return _grade(normal(final(text)) in [normal(str(one)) for one in wanted])
+            return _grade(normal(final(text)) in [normal(str(one)) for one in wanted], said)
         case "choice":
-            return _grade(choice(text) == str(item.reference).strip().upper())
+            return _grade(said == str(item.reference).strip().upper(), said)
         case "number":
-            return _grade(_near(number(text), number(str(item.reference)), item.tolerance))
+            return _grade(_near(number(text), number(str(item.reference)), item.tolerance), said)
         case "schema":
-            return _fits(text, item.schema)
+            return _fits(text, item.schema, said)
         case other:
             raise ValueError(other)
 
 
 async def graded_by_tests(item: Item, text: str, tests: Tests) -> Grade:
     ended = await tests(code(text), item.tests)
-    return _grade(bool(ended["passed"]), str(ended["log"])[:500])
+    return _grade(bool(ended["passed"]), comparable(item, text), str(ended["log"])[:500])
 
 
-def _grade(right: bool, why: str = "") -> Grade:
-    return Grade(Verdict.RIGHT if right else Verdict.WRONG, why)
+def comparable(item: Item, text: str) -> str | None:
+    """What an answer comes to, so that equal answers are equal texts; none where it comes to nothing that can be compared.
+
+    >>> comparable(Item("1", [], "number", 42), "So it is 42.0"), comparable(Item("2", [], "choice", "B"), "B or C")
+    ('42', None)
+    """
+    match item.grader:
+        case "choice":
+            return choice(text)
+        case "number":
+            value = number(text)
+            return None if value is None else str(value.normalize())
+        case "schema":
+            try:
+                return json.dumps(json.loads(code(text)), sort_keys=True)
+            except (ValueError, RecursionError):
+                return None
+        case "code":
+            return None  # two programs that do the same are seldom the same text
+        case _:
+            return normal(final(text)) or None
+
+
+def _grade(right: bool, said: str | None, why: str = "") -> Grade:
+    return Grade(Verdict.RIGHT if right else Verdict.WRONG, why, said=said)
 
 
 # ----------------------------------------------------- what an answer comes to
@@ -59,6 +85,8 @@ _CHOICE = re.compile(r"(?:answer|option|choice)\s*(?:is)?\s*[:=]?\s*\**\s*\(?([A
 _LETTER = re.compile(r"^\W*([A-Z])\W*$", re.MULTILINE)
 _LEADING = re.compile(r"^\s*\(?([A-Z])[).:]\s")
 _NUMBER = re.compile(r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
+MOST_DIGITS = 1000
+"""Before or after the point: what is larger is no number that anybody asks for, and can't be computed with."""
 _FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -101,10 +129,13 @@ def number(text: str) -> Decimal | None:
     Decimal('1042.50')
     """
     found = _NUMBER.findall(final(text)) or _NUMBER.findall(text)
+    if not found:
+        return None
     try:
-        return Decimal(found[-1].replace(",", "").replace("−", "-")) if found else None
+        value = Decimal(found[-1].replace(",", "").replace("−", "-"))
     except InvalidOperation:
         return None
+    return value if abs(value.adjusted()) <= MOST_DIGITS else None
 
 
 def code(text: str) -> str:
@@ -119,13 +150,13 @@ def _near(said: Decimal | None, wanted: Decimal | None, tolerance: float) -> boo
     return abs(said - wanted) <= Decimal(tolerance) * max(Decimal(1), abs(wanted))
 
 
-def _fits(text: str, schema: Json) -> Grade:
+def _fits(text: str, schema: Json, said: str | None) -> Grade:
     import jsonschema_rs  # deferred: start-up cost
 
     try:
         value = json.loads(code(text))
     except (ValueError, RecursionError) as problem:
-        return _grade(False, f"no JSON: {problem}")
+        return _grade(False, said, f"no JSON: {problem}")
     problems = jsonschema_rs.validator_for(schema).iter_errors(value)
     first = next(iter(problems), None)
-    return _grade(first is None, "" if first is None else first.message)
+    return _grade(first is None, said, "" if first is None else first.message)

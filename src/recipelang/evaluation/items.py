@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from recipelang.evaluation.packs import Question
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json
 
 GRADERS = ("exact", "choice", "number", "code", "schema", "judge")

@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 
 from recipelang.compilation import compile_text
-from recipelang.evaluation.grading import Grade
+from recipelang.evaluation.grading import Grade, comparable
 from recipelang.evaluation.items import Item
 from recipelang.evaluation.packs import Verdict
-from recipelang.evaluation.spending import OverBudget, Spending
+from recipelang.evaluation.spending import OverBudget, Spending, worst_cost
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.requests import request_of
 from recipelang.ir.plan import Entry, Plan
@@ -48,18 +48,19 @@ class Jury:
         self._spending = spending
         self._judge_own = judge_own
 
-    async def grade(self, item: Item, text: str, author: str | None) -> Grade:
-        """`author` is the id of the model whose words the answer is."""
+    async def grade(self, item: Item, text: str, authors: frozenset[str]) -> Grade:
+        """`authors` are the ids of the models of which one may have written the answer."""
         votes: dict[str, bool | None] = {}
         cost: float | None = 0.0
         for name, entry in self._entries.items():
-            if self._engine.plan.models[name].id == author and not self._judge_own:
+            if self._engine.plan.models[name].id in authors and not self._judge_own:
                 continue
             votes[name], paid = await self._asked(entry, item, text)
             cost = None if cost is None or paid is None else cost + paid
         yes, no = sum(vote is True for vote in votes.values()), sum(vote is False for vote in votes.values())
         verdict = Verdict.UNGRADED if yes == no else Verdict.RIGHT if yes > no else Verdict.WRONG
-        return Grade(verdict, "" if votes else "its author was the only judge", votes, cost)
+        why = "" if votes else "nobody judges words that may be its own"
+        return Grade(verdict, why, votes, cost, comparable(item, text))
 
     async def _asked(self, entry: Entry, item: Item, text: str) -> tuple[bool | None, float | None]:
         """What a judge says in both orders, where it is the same, and what that cost."""
@@ -68,7 +69,7 @@ class Jury:
         for one, other in ((str(item.reference), text), (text, str(item.reference))):
             request = request_of(item.question, metadata={"one": one, "other": other})
             try:
-                async with self._spending.held(entry, request) as spent:
+                async with self._spending.held(entry.name, worst_cost(entry, request)) as spent:
                     result = await self._engine.answer(entry, request)
                     spent(result.spend.cost)
             except (RunFailure, OverBudget):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import TextIO
 
+from recipelang.evaluation.items import DataProblem
 from recipelang.evaluation.packs import Verdict
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json
 
 
@@ -32,6 +34,9 @@ class Outcome:
     why: str = ""
     judges: Mapping[str, bool | None] = field(default_factory=dict)
     reported: bool = True  # whether the providers told the tokens; false: they are upper bounds
+    said: str | None = None  # what the answer comes to, in a form that can be compared; none: in none
+    seed: int = 0
+    judging: float | None = 0.0  # dollars that its judges took; none: a price is unknown
 
     @property
     def is_right(self) -> bool:
@@ -46,7 +51,7 @@ class Outcome:
 
 
 class ResultsFile:
-    """Outcomes by their keys. Each is written as soon as it is there; a line that was cut off is left out."""
+    """Outcomes by their keys. Each is written as soon as it is there. Raises `DataProblem` for another file."""
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self.known: dict[str, Outcome] = {}
@@ -55,12 +60,10 @@ class ResultsFile:
             return
         place = Path(path)
         whole = place.read_text(encoding="utf-8") if place.exists() else ""
-        for line in whole.splitlines():
-            if (outcome := _read(line)) is not None:
-                self.known[outcome.key] = outcome
+        self.known = {outcome.key: outcome for outcome in _outcomes(place, whole)}
         self._file = place.open("a", encoding="utf-8")
-        if whole and not whole.endswith("\n"):
-            self._file.write("\n")
+        if not whole.endswith("\n"):  # whoever wrote it was stopped in the middle of a line
+            self._file.truncate(len(whole[: whole.rfind("\n") + 1].encode()))
 
     def add(self, outcome: Outcome) -> None:
         self.known[outcome.key] = outcome
@@ -73,9 +76,23 @@ class ResultsFile:
             self._file.close()
 
 
-def _read(line: str) -> Outcome | None:
-    try:
-        told = json.loads(line)
-        return Outcome(**{**told, "verdict": Verdict(told["verdict"])})
-    except (ValueError, TypeError, KeyError):
-        return None
+def read_outcomes(path: str | os.PathLike[str]) -> list[Outcome]:
+    """What an evaluation has kept, in the order of the runs. Raises `DataProblem`, and `OSError`."""
+    found = list(_outcomes(Path(path), Path(path).read_text(encoding="utf-8")))
+    if not found:
+        raise DataProblem(f"{os.fspath(path)} has no results")
+    return found
+
+
+def _outcomes(place: Path, text: str) -> Iterator[Outcome]:
+    """A line that was cut off is left out; any other that is no outcome shows that it is another file."""
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        if not line.endswith("\n"):
+            return
+        try:
+            told = json.loads(line)
+            yield Outcome(**{**told, "verdict": Verdict(told["verdict"])})
+        except (ValueError, TypeError, KeyError) as problem:
+            raise DataProblem(
+                f"{place}, line {number}: it is no result of an evaluation; is this another file?"
+            ) from problem

@@ -9,10 +9,10 @@ import gzip
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json
 
 Place = tuple[str, str, int]

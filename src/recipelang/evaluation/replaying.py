@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
+import math
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 
 import anyio
 
 from recipelang.evaluation.packs import Pack, Row, Verdict
+from recipelang.ir.plan import Plan
+from recipelang.quick import dataclass
 from recipelang.runtime.confidence import log_probability
 from recipelang.runtime.ports import Delta, ModelCall, NotRecorded, Reply
 from recipelang.runtime.values import TokenLogprob, Usage
@@ -63,6 +66,33 @@ class Asking:
 _ASKING: ContextVar[Asking] = ContextVar("recipelang.evaluation.asking")  # each run has its own, all its tasks included
 
 
+class Plainly:
+    """What a plan is answered by: the backend, but for roles that are shown more than the question.
+
+    What a model would write with the answers of others before it was never recorded, and its own answer to the question is
+    none in its place.
+    """
+
+    def __init__(self, backend: ReplayBackend, plan: Plan) -> None:
+        self._backend = backend
+        self._shown = {name for name, role in plan.roles.items() if role.parameters}
+
+    async def complete(self, call: ModelCall) -> Reply:
+        self._hold(call)
+        return await self._backend.complete(call)
+
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
+        self._hold(call)
+        async for delta in self._backend.stream(call):
+            yield delta
+
+    def _hold(self, call: ModelCall) -> None:
+        if call.role in self._shown:
+            raise NotRecorded(
+                f"`{call.role}` is shown more than the question, and what `{call.model.id}` would write then was not recorded"
+            )
+
+
 class ReplayBackend:
     """Answers from a pack. A model is known by its id in the plan, which is its name in the pack.
 
@@ -87,6 +117,11 @@ class ReplayBackend:
 
     async def complete(self, call: ModelCall) -> Reply:
         asking = self._asking()
+        if any(message.role == "assistant" for message in call.messages):
+            raise NotRecorded(
+                f"`{call.role}` asks `{call.model.id}` to mend an answer to `{asking.question}`, and repairs were not "
+                "recorded: a contract with `repair = 0` can be replayed"
+            )
         row = self._row(asking.question, call)
         asking.rows.append(row)
         await anyio.sleep(row.latency if self._in_time and row.latency is not None else 0)  # others run meanwhile
@@ -102,13 +137,31 @@ class ReplayBackend:
 
         For graders, and for functions of the host that stand for a perfect verifier: a recipe never sees it.
         """
+        return self.graded(model, text)[0]
+
+    def graded(self, model: str, text: str) -> tuple[Verdict, str | None]:
+        """The same, and what the answer comes to."""
         asking = self._asking()
         rows = [row for row in asking.rows if row.model == model and self._says(row) == text]
         verdicts = {self._pack.verdicts[row.place] for row in rows}
         if len(verdicts) != 1:
             known = "was graded in different ways" if verdicts else "was never recorded"
             raise NotRecorded(f"what `{model}` is said to have answered to `{asking.question}` {known}: {text!r:.80}")
-        return verdicts.pop()
+        return verdicts.pop(), rows[0].final
+
+    async def is_right(self, *, by: str, said: str, **_others: object) -> bool:
+        """A perfect verifier, which only a measurement has: a function of the host, of whatever name."""
+        return self.verdict(by, said) is Verdict.RIGHT
+
+    def dearest(self, question: str, models: Iterable[str]) -> float:
+        """The most that one call of one of these models cost on a question; infinite where that was not recorded."""
+        rows = [
+            row
+            for model in models
+            for sample in range(self._pack.samples.get(model, 0))
+            if (row := self._pack.rows.get((question, model, sample))) is not None
+        ]
+        return max((math.inf if row.cost is None else row.cost for row in rows), default=0.0)
 
     def _asking(self) -> Asking:
         asking = _ASKING.get(None)

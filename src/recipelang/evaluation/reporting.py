@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from recipelang.evaluation.statistics import Interval
 from recipelang.evaluation.summing import Comparison, Report, Summary
+from recipelang.quick import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ def tables(report: Report) -> list[Table]:
         found.append(Table(f"Against {baseline}, on the same items", _COMPARED, rows))
     if report.oracle is not None:
         oracle = report.oracle
-        row = [f"{_percent(oracle.right / max(1, oracle.n))} of {oracle.n}", _money(oracle.cost)]
+        row = [f"{_percent(oracle.right / max(1, oracle.n))} of {oracle.n}", money(oracle.cost)]
         found.append(
             Table("Oracle: always the right single model", ["accuracy", "$ a run, the cheapest right one"], [row])
         )
@@ -73,7 +73,7 @@ def _row(summary: Summary) -> list[str]:
         _percent(accuracy.value) if summary.graded else "–",
         _between(accuracy) if summary.graded else "–",
         right,
-        _money(None if summary.cost is None else summary.cost.value),
+        money(None if summary.cost is None else summary.cost.value),
         f"{summary.calls:.2f}",
         _tokens(summary),
         *latency,
@@ -108,7 +108,7 @@ def _between(interval: Interval) -> str:
     return f"{interval.low * 100:.1f} to {interval.high * 100:.1f}"
 
 
-def _money(cost: float | None) -> str:
+def money(cost: float | None) -> str:
     return "unknown" if cost is None else f"{cost:.4g}" if cost >= 1 or not cost else f"{cost:.3g}"
 
 

@@ -22,25 +22,24 @@ class Spending:
 
     def __init__(self, most: float | None = None) -> None:
         self.most = most
-        self.spent = 0.0
+        self.spent = 0.0  # with what an evaluation that is gone on with has paid before
         self._held = 0.0
         self._settled = anyio.Event()
 
     @asynccontextmanager
-    async def held(self, entry: Entry, request: Request) -> AsyncIterator[Callable[[float | None], None]]:
+    async def held(self, name: str, worst: float) -> AsyncIterator[Callable[[float | None], None]]:
         """Sets the most that a run can cost aside while it runs; what is yielded takes what it did cost.
 
         Waits while runs under way may leave enough. Raises `OverBudget`.
         """
-        worst = worst_cost(entry, request)
         if self.most is not None:
             while self.spent + self._held + worst > self.most and self._held > 0:
                 await self._settled.wait()
             if self.spent + self._held + worst > self.most:
                 raise OverBudget(
-                    f"a run of `{entry.name}` may cost ${worst:.6f}, and ${self.most - self.spent:.6f} is left"
+                    f"a run of `{name}` may cost ${worst:.6f}, and ${max(0.0, self.most - self.spent):.6f} is left"
                     if math.isfinite(worst)
-                    else f"what a run of `{entry.name}` may cost can't be proved: a model has no price"
+                    else f"what a run of `{name}` may cost can't be proved: a model has no price"
                 )
             self._held += worst
         cost: float | None = worst

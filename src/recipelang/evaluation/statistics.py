@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from recipelang.quick import dataclass
 
 Z = 1.959963984540054
 """Standard deviations that 95 % of a normal distribution lie within."""

@@ -49,12 +49,12 @@ class Judges:
 
 
 async def graded(
-    backend: Judges, *judges: str, author: str = "someone", own: bool = False, most: float | None = None
+    backend: Judges, *judges: str, authors: tuple[str, ...] = (), own: bool = False, most: float | None = None
 ) -> tuple[Verdict, dict[str, bool | None]]:
     plan = judging_plan(plan_of(WORLD, world=""))
     async with Engine(plan, backends={"lab": backend}) as engine:  # type: ignore[dict-item]  # it never streams
         jury = Jury(engine, judges, Spending(most), judge_own=own)
-        grade = await jury.grade(ITEM, "It was the Bard", author)
+        grade = await jury.grade(ITEM, "It was the Bard", frozenset(authors or ("someone",)))
     return grade.verdict, dict(grade.judges)
 
 
@@ -86,9 +86,15 @@ async def test_the_most_judges_decide_and_a_tie_decides_nothing() -> None:
 
 async def test_no_model_judges_its_own_words_unless_told_to() -> None:
     backend = Judges(lambda judge, _: True)
-    assert await graded(backend, "one", "two", author="one") == (Verdict.RIGHT, {"two": True})
-    assert await graded(backend, "one", author="one") == (Verdict.UNGRADED, {})
-    assert await graded(backend, "one", author="one", own=True) == (Verdict.RIGHT, {"one": True})
+    assert await graded(backend, "one", "two", authors=("one",)) == (Verdict.RIGHT, {"two": True})
+    assert await graded(backend, "one", authors=("one",)) == (Verdict.UNGRADED, {})
+    assert await graded(backend, "one", authors=("one",), own=True) == (Verdict.RIGHT, {"one": True})
+
+
+async def test_nobody_judges_words_that_may_be_its_own() -> None:
+    backend = Judges(lambda judge, _: True)
+    assert await graded(backend, "one", "two", "three", authors=("one", "three")) == (Verdict.RIGHT, {"two": True})
+    assert await graded(backend, "one", "two", authors=("one", "two")) == (Verdict.UNGRADED, {})
 
 
 async def test_a_judge_is_not_asked_beyond_the_budget() -> None:
