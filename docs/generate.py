@@ -38,6 +38,7 @@ GROUPS = {
     "mean": "Numbers",
     "lower": "Texts",
     "healthy": "Models at work",
+    "calls_left": "What is left of the run",
     "keywords": "What can be seen of a request",
     "matches": "Answers",
     "cheapest": "Models",

@@ -14,7 +14,7 @@ from recipelang.hosts.binding import bound_entry
 from recipelang.ir.plan import Plan
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import Interpreter, RunResult
-from recipelang.runtime.ledger import Spend
+from recipelang.runtime.ledger import NO_LIMITS, Limits, Spend
 from recipelang.runtime.ports import Backend, HostFunction
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Message, Request, Value
@@ -60,13 +60,14 @@ async def outcome_of(
     seed: int = 0,
     content: bool = False,
     functions: Mapping[str, HostFunction] | None = None,
+    most: Limits = NO_LIMITS,
 ) -> Outcome:
     """Run the recipe `main` of a plan."""
     backend = ScriptedBackend(script)
     interpreter = Interpreter(plan, every_backend(plan, backend), functions)
     entry = bound_entry(plan, "main", arguments or {}, list(plan.models))
     try:
-        result = await interpreter.run(entry, request or asking(), seed=seed, content=content)
+        result = await interpreter.run(entry, request or asking(), seed=seed, content=content, most=most)
     except RunFailure as ended:
         return failed(ended, backend)
     return Outcome(result.answer, None, result.trace, result.spend, backend)

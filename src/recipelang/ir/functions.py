@@ -6,9 +6,8 @@ part of their meaning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from recipelang.ir.labels import DOMAINS, LANGUAGES
+from recipelang.quick import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +143,14 @@ FUNCTIONS: dict[str, Function] = {
             "latency(of: model) -> duration?",
             "how long its answers took of late, on the average of this host; none before the first",
         ),
+        # what is left of the run
+        _function("calls_left() -> int?", "how many calls the run may still make, with what is set aside left out"),
+        _function("tokens_left() -> int?", "how many tokens it may still use; none where nothing limits them"),
+        _function(
+            "cost_left() -> money?",
+            "what it may still spend: what its certificate proves at most, less where its budget, the caller or the caller's purse allow less; none where nothing limits that",
+        ),
+        _function("time_left() -> duration?", "how long it may still take"),
         # the arms of a `choose`
         _function(
             "expected_quality(arm: arm) -> score",

@@ -34,7 +34,7 @@ from recipelang.ir.functions import FUNCTIONS, Function
 from recipelang.ir.plan import Model, Plan, Signal
 from recipelang.ir.reading import nodes_in
 from recipelang.runtime.functions import IMPLEMENTATIONS, MEANS, WORDS
-from recipelang.runtime.gauging import GAUGES, UNKNOWN
+from recipelang.runtime.gauging import GAUGES, LEFT, UNKNOWN
 from recipelang.runtime.members import Members, read
 from recipelang.runtime.operators import ARITHMETIC, Operator, StepFailed, is_there, negated
 from recipelang.runtime.ports import Gauge
@@ -196,6 +196,8 @@ class _Compiler:
         given = [(a.name, self._argument(a, a.name in over_items)) for a in arguments]
         if name in GAUGES:
             return _gauge(GAUGES[name], given[0][1])
+        if name in LEFT:
+            return _left(name)
         implementation = IMPLEMENTATIONS[name]
         if _in_order([name for name, _ in given], function):
             return _positional(implementation, [evaluator for _, evaluator in given])
@@ -351,6 +353,16 @@ def _gauge(gauge: Gauge, of: Callable[[Environment], object]) -> Evaluator:
         return request.dials.read(gauge, model) if isinstance(request, Request) and request.dials else UNKNOWN[gauge]
 
     return shown
+
+
+def _left(what: str) -> Evaluator:
+    """What is left of the run's budget; outside of a run nothing limits it."""
+
+    def left(environment: Environment) -> Value:
+        request = environment["request"]
+        return request.dials.left(what) if isinstance(request, Request) and request.dials else None
+
+    return left
 
 
 def _in_order(given: Sequence[str], function: Function) -> bool:

@@ -15,6 +15,7 @@ from recipelang.runtime import looking
 from recipelang.runtime.confidence import confidence as confidence_of
 from recipelang.runtime.contracts import extract
 from recipelang.runtime.disclosures import PERSONAL, SECRET, given_away, gives_away, texts_of
+from recipelang.runtime.gauging import LEFT
 from recipelang.runtime.members import estimated_tokens
 from recipelang.runtime.operators import StepFailed, finite
 from recipelang.runtime.pieces import pieces
@@ -286,6 +287,7 @@ IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own sign
     "load": lambda of: None,
     "kv_cache": lambda of: None,
     "latency": lambda of: None,
+    **dict.fromkeys(LEFT, lambda: None),  # outside of a run nothing limits it
     "expected_quality": expected_quality,
     "expected_cost": expected_cost,
     "expected_time": expected_time,

@@ -9,6 +9,7 @@ from functools import partial, reduce
 
 from recipelang.ir.commitment import demands_nothing
 from recipelang.ir.plan import Entry, Plan
+from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.admission import PreparedEntry, admitted, prepare_entry
 from recipelang.runtime.boundaries import prepare_boundaries, withheld
 from recipelang.runtime.clock import LoopClock, loop_timer
@@ -17,10 +18,9 @@ from recipelang.runtime.finishing import finished, text_of_answer
 from recipelang.runtime.frame import Execution, evaluate
 from recipelang.runtime.gauging import Dials
 from recipelang.runtime.ledger import NO_LIMITS, NOTHING, Account, Limits, Lost, Share, Spend
-from recipelang.runtime.ports import Backend, Clock, Gauge, HostFunction, Journal, Tracer
+from recipelang.runtime.ports import Backend, Clock, HostFunction, Journal, Tracer
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.purses import Purse, held
-from recipelang.runtime.quick import dataclass
 from recipelang.runtime.readings import Readings, Why
 from recipelang.runtime.scheduling import prepare_recipe
 from recipelang.runtime.trace import Recorder, Trace
@@ -118,7 +118,6 @@ class Interpreter:
         clock = self._clock or LoopClock(timer)
         recorder = Recorder(clock, journal, content, tracer)
         turns = self._turns(request, loop, most, recorder)
-        request = turns.requests[-1]
         execution = self._execution(turns, seed, clock, timer, recorder)
         name = entry if isinstance(entry, str) else entry.name
         recorder.record("run_start", "", entry=name, recipe=prepared.recipe.name, seed=seed)
@@ -127,15 +126,16 @@ class Interpreter:
         voice = None if listener is None else Voice(listener, call_listener)
         try:
             counts_tokens = most.counts_tokens or (purse is not None and purse.counts_tokens)
-            bound = admitted(prepared, request, counts_tokens=counts_tokens)
+            bound = admitted(prepared, turns.requests[-1], counts_tokens=counts_tokens)
             bound = bound.raised(gone)
             deadline = math.inf if time is None else timer() + time
             async with held(purse, bound.tightened(most)) as hold:
                 account = Account(account.name, hold.limits, is_tight=hold.limits != bound)
                 hold.totals = account.totals
                 account.write_off(lost)
+                _show_what_is_left(request, account, timer, _ends_at(prepared, deadline, timer))
                 spoken = voice if demands_nothing(request.format) else None  # what is held to a form is looked at first
-                answer = finished(await _answer(prepared, execution, account, spoken, deadline), request)
+                answer = finished(await _answer(prepared, execution, account, spoken, deadline), turns.requests[-1])
         except RunFailure as failure:
             failure.is_committed = voice is not None and voice.spoke
             failure.spend = _end(recorder, account, "failed", failure=failure.kind.value, why=str(failure))
@@ -159,9 +159,7 @@ class Interpreter:
         dials = Dials(self._backends, partial(_tell_gauge, recorder))
         allowed = request.max_cost if most.cost is None else most.cost
         requests = (*(() if loop is None else loop.before), request)
-        return Turns(
-            tuple(replace(each, max_cost=allowed, readings=readings, dials=dials) for each in requests), loop
-        )
+        return Turns(tuple(replace(each, max_cost=allowed, readings=readings, dials=dials) for each in requests), loop)
 
     def _execution(
         self, turns: Turns, seed: int, clock: Clock, timer: Callable[[], float], recorder: Recorder
@@ -209,7 +207,18 @@ def _tell_signal(recorder: Recorder, name: str, value: Value, find: Callable[[],
     recorder.record("signal", "", name=name, value=to_json(plain), words=told, by=list(why.by))
 
 
-def _tell_gauge(recorder: Recorder, gauge: Gauge, model: str, value: Value) -> None:
+def _ends_at(prepared: PreparedEntry, deadline: float, timer: Callable[[], float]) -> float:
+    """When the run is over at the latest."""
+    time = prepared.recipe.time
+    return deadline if time is None else min(deadline, timer() + time)
+
+
+def _show_what_is_left(request: Request, account: Account, timer: Callable[[], float], end: float) -> None:
+    if request.dials is not None:
+        request.dials.watch(account.room, lambda: end - timer())
+
+
+def _tell_gauge(recorder: Recorder, gauge: str, model: str, value: Value) -> None:
     recorder.record("gauge", "", gauge=gauge, model=model, value=to_json(value))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from recipelang.diagnostics.catalogue import types
@@ -34,6 +33,7 @@ from recipelang.ir.types import (
     Type,
     spelled,
 )
+from recipelang.quick import dataclass
 from recipelang.semantics.scope import Local, Scope
 from recipelang.semantics.typed import Typed, interval_of
 from recipelang.semantics.typing import int_type, is_number, number_type, without_none
@@ -487,6 +487,10 @@ def _expected(shown: Type) -> Callable[[CallSite], Result | None]:
     return rule
 
 
+def _left(shown: Type) -> Callable[[CallSite], Result | None]:
+    return lambda site: Result((), OptionalType(shown))
+
+
 def _gauge(shown: Type) -> Callable[[CallSite], Result | None]:
     def rule(site: CallSite) -> Result | None:
         model = site.value("of", ModelType())
@@ -538,6 +542,10 @@ RULES: dict[str, Callable[[CallSite], Result | None]] = {
     "load": _gauge(OptionalType(FloatType())),
     "kv_cache": _gauge(OptionalType(ScoreType())),
     "latency": _gauge(OptionalType(DurationType())),
+    "calls_left": _left(IntType(0, None)),
+    "tokens_left": _left(IntType(0, None)),
+    "cost_left": _left(MoneyType()),
+    "time_left": _left(DurationType()),
     "expected_quality": _expected(ScoreType()),
     "expected_cost": _expected(OptionalType(MoneyType())),
     "expected_time": _expected(DurationType()),
