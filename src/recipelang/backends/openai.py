@@ -39,7 +39,7 @@ class OpenAIBackend:
             while True:
                 spelling = self._spelling(call)
                 content = to_bytes(_payload(call, False, spelling))
-                response = await self._fetch(self._url, content, self._headers)
+                response = await self._fetch(self._url, content, self._with(call.headers))
                 if response.status_code == 200:
                     return reply_of(parsed(response.body))
                 self._spell_anew(call, spelling, refusal(response.status_code, response.headers, response.body))
@@ -55,9 +55,9 @@ class OpenAIBackend:
                 assembly = Assembly()
                 async with aclosing(_events_of(response)) as events:
                     async for event in events:
-                        text = assembly.add(event)
-                        if text:
-                            yield Delta(text)
+                        text, calls = assembly.add(event), assembly.new_calls()
+                        if text or calls:
+                            yield Delta(text, calls=calls)
                 yield Delta(reply=assembly.reply())
 
     @asynccontextmanager
@@ -66,12 +66,15 @@ class OpenAIBackend:
         while True:
             spelling = self._spelling(call)
             content = to_bytes(_payload(call, True, spelling))
-            async with posted(self._client, self._url, content, self._headers, self._patience) as response:
+            async with posted(self._client, self._url, content, self._with(call.headers), self._patience) as response:
                 if response.status_code == 200:
                     yield response
                     return
                 error = refusal(response.status_code, response.headers, await body_of(response))
             self._spell_anew(call, spelling, error)
+
+    def _with(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        return {**headers, **self._headers} if headers else self._headers
 
     def _spelling(self, call: ModelCall) -> str:
         return self._limited_by.get(call.model.id, _FIRST)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from recipelang.backends.replies import Parts, garbage, parsed, settled, text_in, usage_of
-from recipelang.runtime.ports import Reply
+from recipelang.quick import dataclass
+from recipelang.runtime.ports import CallPiece, Reply
 from recipelang.runtime.values import Json, Usage, encodable
 
 _DONE = b"[DONE]"
+_NOTHING_YET = {"name": "", "arguments": ""}  # of a call
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class Assembly:
     tokens: list[Json] = field(default_factory=list)
     calls: dict[int, dict[str, Any]] = field(default_factory=dict)
     half: str = ""  # of a character that JSON escapes in two, where an event ended between them
+    told: list[int] = field(default_factory=list)  # of each call that `new_calls` has told, how much of its arguments
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take in an event; gives the text that it brought. Raises `BackendError`."""
@@ -96,6 +99,32 @@ class Assembly:
         if not isinstance(index, int):
             raise garbage("its tool calls have no order")
         return index
+
+    def new_calls(self) -> tuple[CallPiece, ...]:
+        """What is new of the calls of tools, one call after the other. Raises `BackendError` where they are mixed up.
+
+        A call is told as soon as its arguments begin, since its name is there as a whole then, or when the next one is.
+        """
+        if not self.calls:
+            return ()
+        pieces = []
+        known = [self.calls[index].get("function", _NOTHING_YET) for index in sorted(self.calls)]
+        for place, function in enumerate(known):
+            name, arguments = None, function["arguments"]
+            if "\ud800" <= arguments[-1:] <= "\udbff":  # the other half of the character is still to come
+                arguments = arguments[:-1]
+            if place == len(self.told):
+                if not arguments and place == len(known) - 1:
+                    break
+                name = function["name"]
+                self.told.append(0)
+            new = arguments[self.told[place] :]
+            if new and place < len(self.told) - 1:
+                raise garbage("its tool calls are mixed up")
+            if new or name is not None:
+                pieces.append(CallPiece(place, name, encodable(new)))
+            self.told[place] = len(arguments)
+        return tuple(pieces)
 
     def reply(self) -> Reply:
         """The reply, once the stream has ended; raises `BackendError` where it ended before the answer did."""

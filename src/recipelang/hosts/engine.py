@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict
@@ -14,17 +14,21 @@ from recipelang.hosts.binding import ArgumentProblem, bound_entry, find
 from recipelang.hosts.functions import functions_for
 from recipelang.hosts.recipes import recipes_in
 from recipelang.hosts.requests import request_of
-from recipelang.hosts.streaming import AnswerStream, Listener, streamed
+from recipelang.hosts.streaming import AnswerStream, streamed
 from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.interpreter import Interpreter, RunResult
 from recipelang.runtime.ledger import NO_LIMITS, Limits
-from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal, Store
+from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal, Store, Tracer
 from recipelang.runtime.purses import Purses
+from recipelang.runtime.turns import Loop
 from recipelang.runtime.values import NOTHING_MORE, Request
+from recipelang.runtime.voice import CallListener, Listener
 
 if TYPE_CHECKING:
     from recipelang.backends.cassettes import Cassette
     from recipelang.backends.transport import HttpClient
+    from recipelang.hosts.caching import Cache
+    from recipelang.hosts.tracing import Tracing
 
 
 class EngineOptions(TypedDict, total=False):
@@ -39,6 +43,8 @@ class EngineOptions(TypedDict, total=False):
     replay: str | os.PathLike[str] | None
     ledger: Purses | None
     store: Store | str | os.PathLike[str] | None
+    tracing: Tracing | None
+    cache: Cache | None
 
 
 class RunOptions(TypedDict, total=False):
@@ -54,6 +60,7 @@ class RunOptions(TypedDict, total=False):
     content: bool
     key: str
     run_id: str | None
+    trace: Mapping[str, str]
 
 
 class Engine:
@@ -73,7 +80,8 @@ class Engine:
     of the process.
     `record` is a file that takes down all traffic; `replay` is such a file, which then answers every call, so that no
     backend is opened and no secret read. `ledger` has a budget for each `key` that runs are made for: `MemoryPurses`,
-    `SqlitePurses` in `recipelang.hosts.purses`, or one of the host's own.
+    `SqlitePurses` in `recipelang.hosts.purses`, or one of the host's own. `tracing` makes spans of runs; `cache` answers
+    equal calls by the same reply.
 
     Raises `CompileError` where a recipe has errors, and on opening `BackendProblem` where a secret is not set,
     `FunctionProblem` where a function is missing or is not as declared, `CassetteProblem` where there is nothing to replay.
@@ -91,6 +99,8 @@ class Engine:
         replay: str | os.PathLike[str] | None = None,
         ledger: Purses | None = None,
         store: Store | str | os.PathLike[str] | None = None,
+        tracing: Tracing | None = None,
+        cache: Cache | None = None,
     ) -> None:
         if record is not None and replay is not None:
             raise TypeError("an engine records or replays; it can't do both at once")
@@ -104,6 +114,8 @@ class Engine:
         self._replay = replay
         self._ledger = ledger
         self._store = store
+        self._tracing = tracing
+        self.cache = cache
         self._cassette: Cassette | None = None
         self._opened_store: Store | None = None
         self._stack = AsyncExitStack()
@@ -149,19 +161,23 @@ class Engine:
         content: bool = False,
         key: str = "",
         run_id: str | None = None,
+        trace: Mapping[str, str] = NOTHING_MORE,
     ) -> RunResult:
         """Answer a conversation by an exposed name, or by a recipe with `arguments`.
 
         `messages` are in OpenAI's form; a text is one message of the user. Models that a recipe takes and `arguments`
         leaves out come from `pool`, by default all models of the plan. `content` puts what was said into the trace. With a
-        `run_id` the run is kept in the engine's `store`, so that `resume` can go on with it.
+        `run_id` the run is kept in the engine's `store`, so that `resume` can go on with it. `trace` is what it is a part of:
+        the headers `traceparent` and `tracestate` of whoever asks, which go on to the models.
 
         Raises `RunFailure` where the run ended without an answer, `ArgumentProblem` and `RequestProblem` for what does
         not fit.
         """
         entry = self.entry(recipe, arguments, pool)
         request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
-        return await self.answer(entry, request, seed=seed, journal=journal, content=content, key=key, run_id=run_id)
+        return await self.answer(
+            entry, request, seed=seed, journal=journal, content=content, key=key, run_id=run_id, trace=trace
+        )
 
     def stream(
         self,
@@ -177,6 +193,7 @@ class Engine:
         journal: Journal | None = None,
         content: bool = False,
         key: str = "",
+        trace: Mapping[str, str] = NOTHING_MORE,
     ) -> AbstractAsyncContextManager[AnswerStream]:
         """The same as `run`, with the answer as it comes: from the moment on that nothing later can change it.
 
@@ -190,7 +207,7 @@ class Engine:
         request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
         return streamed(
             lambda listener: self.answer(
-                entry, request, seed=seed, journal=journal, content=content, listener=listener, key=key
+                entry, request, seed=seed, journal=journal, content=content, listener=listener, key=key, trace=trace
             )
         )
 
@@ -203,16 +220,20 @@ class Engine:
         journal: Journal | None = None,
         content: bool = False,
         listener: Listener | None = None,
+        call_listener: CallListener | None = None,
         most: Limits = NO_LIMITS,
         time: float | None = None,
         key: str = "",
         run_id: str | None = None,
         origin: Mapping[str, Any] = NOTHING_MORE,
+        loop: Loop | None = None,
+        trace: Mapping[str, str] = NOTHING_MORE,
     ) -> RunResult:
-        """Answer a request by an entry that was bound before; raises `RunFailure`. `listener` hears it as it comes.
+        """Answer a request by an entry that was bound before; raises `RunFailure`. `listener` hears it as it comes, and
+        `call_listener` the calls of the client's tools.
 
         `most` and `time` (seconds) tighten what the run may use, inside its certificate; so does the budget that the
-        engine's `ledger` has for `key`.
+        engine's `ledger` has for `key`. With a `loop` it may be the next turn of a loop of the client's tools.
         """
         run = partial(
             self._run,
@@ -222,9 +243,12 @@ class Engine:
             journal=journal,
             content=content,
             listener=listener,
+            call_listener=call_listener,
             most=most,
             time=time,
             key=key,
+            loop=loop,
+            trace=trace,
         )
         if run_id is None:
             return await run()
@@ -268,15 +292,42 @@ class Engine:
             raise RuntimeError("the engine is not open: use it in an `async with` block")
         return self._interpreter
 
-    async def _run(self, entry: Entry, request: Request, seed: int, *, key: str, **options: Any) -> RunResult:
-        """One run by the interpreter, written down where the engine has a cassette; `options` (Any) are the interpreter's."""
+    async def _run(
+        self,
+        entry: Entry,
+        request: Request,
+        seed: int,
+        *,
+        key: str,
+        content: bool = False,
+        trace: Mapping[str, str] = NOTHING_MORE,
+        **options: Any,
+    ) -> RunResult:
+        """One run by the interpreter, and whoever follows it; `options` (Any) are the interpreter's."""
         purse = None if self._ledger is None else self._ledger.of(key)
-        run = partial(self._opened_interpreter().run, entry, request, seed=seed, purse=purse, **options)
-        if self._cassette is None:
-            return await run()
-        from recipelang.hosts.recorded import recorded_run  # deferred: only who records needs it
+        tracer: Tracer | None = None
+        if self._tracing is not None:
+            tracer, content = self._tracing.following(self.plan, entry, trace), content or self._tracing.content
+        elif trace:
+            from recipelang.hosts.tracing import PassedOn  # deferred: few runs are part of a trace
 
-        return await recorded_run(self._cassette, self.plan, entry, request, seed, run)
+            tracer = PassedOn(trace)
+        run = partial(
+            self._opened_interpreter().run,
+            entry,
+            request,
+            seed=seed,
+            purse=purse,
+            content=content,
+            tracer=tracer,
+            **options,
+        )
+        with nullcontext() if self.cache is None else self.cache.running(key):
+            if self._cassette is None:
+                return await run()
+            from recipelang.hosts.recorded import recorded_run  # deferred: only who records needs it
+
+            return await recorded_run(self._cassette, self.plan, entry, request, seed, run)
 
     def entry(
         self, recipe: str, arguments: Mapping[str, Any] | None = None, pool: Sequence[str] | None = None
@@ -307,6 +358,10 @@ class Engine:
         return [self._environment[variable] for variable in keys if self._environment.get(variable)]
 
     async def _opened(self, stack: AsyncExitStack) -> dict[str, Backend]:
+        backends = await self._backends(stack)
+        return backends if self.cache is None else self.cache.before(backends, self.plan)
+
+    async def _backends(self, stack: AsyncExitStack) -> dict[str, Backend]:
         if self._given is not None:
             return {find(self.plan.backends, name, "backend").name: its for name, its in self._given.items()}
         endpoints = self._endpoints

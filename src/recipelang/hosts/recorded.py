@@ -81,7 +81,7 @@ def run_as_json(plan: Plan, entry: Entry, request: Request, seed: int) -> dict[s
     known = plan.entries.get(entry.name)
     is_exposed = known is not None and (known.recipe, known.arguments) == (entry.recipe, entry.arguments)
     exposed = {"exposed": entry.name} if is_exposed else {}
-    arguments, asked = _arguments(plan, entry), _request(request)
+    arguments, asked = _arguments(plan, entry), request_as_json(request)
     return {"recipe": entry.recipe, **exposed, "arguments": arguments, "request": asked, "seed": seed}
 
 
@@ -135,7 +135,7 @@ def _plain(expression: Expression) -> Json:
             raise AssertionError(f"{type(expression).__name__} is no constant argument")  # the binder makes none
 
 
-def _request(request: Request) -> dict[str, Json]:
+def request_as_json(request: Request) -> dict[str, Json]:
     """What was asked; what is not said was not asked for."""
     wishes = request.wishes
     told: Mapping[str, Json] = {

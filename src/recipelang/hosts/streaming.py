@@ -10,8 +10,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from recipelang.runtime.interpreter import RunResult
-
-Listener = Callable[[str], Awaitable[None]]
+from recipelang.runtime.voice import Listener
 
 
 class AnswerStream:
@@ -73,4 +72,4 @@ async def streamed(run: Callable[[Listener], Awaitable[RunResult]]) -> AsyncGene
         raise error
 
 
-__all__ = ["AnswerStream", "Listener", "streamed"]
+__all__ = ["AnswerStream", "streamed"]

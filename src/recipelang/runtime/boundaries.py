@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from recipelang.ir.plan import Model, Plan
 from recipelang.ir.reading import that_see_requests
+from recipelang.quick import dataclass
 from recipelang.runtime.expressions import Environment, Evaluator, StepFailed, compile_expression
 from recipelang.runtime.values import Request
 
@@ -30,13 +29,14 @@ def prepare_boundaries(plan: Plan) -> tuple[PreparedBoundary, ...]:
     )
 
 
-def withheld(boundaries: tuple[PreparedBoundary, ...], plan: Plan, request: Request) -> dict[str, str]:
-    """The models and functions of the plan that may not see a request, each with the boundary that keeps it from them."""
+def withheld(boundaries: tuple[PreparedBoundary, ...], plan: Plan, requests: tuple[Request, ...]) -> dict[str, str]:
+    """The models and functions of the plan that may not see all requests of a run, each with the boundary that says so."""
     found: dict[str, str] = {}
     for boundary in boundaries:
-        if boundary.holds(request):
-            kept = (name for name, seen in that_see_requests(plan).items() if not boundary.allows(seen, request))
-            found |= dict.fromkeys(kept, boundary.name)
+        for request in requests:
+            if boundary.holds(request):
+                kept = (name for name, seen in that_see_requests(plan).items() if not boundary.allows(seen, request))
+                found |= dict.fromkeys(kept, boundary.name)
     return found
 
 

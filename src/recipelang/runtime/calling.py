@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import cast
 
@@ -14,13 +12,15 @@ from recipelang.ir.expressions import Expression
 from recipelang.ir.plan import Contract, Model, Plan, Role, RoleCall
 from recipelang.ir.schema import plan_schema
 from recipelang.ir.sizing import DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT
+from recipelang.quick import dataclass
 from recipelang.runtime.contracts import Parsed, extract, parse_plan, parse_record
 from recipelang.runtime.exchange import Exchange, Messages
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Execution, Frame, evaluate, seed_for
 from recipelang.runtime.ports import Reply
-from recipelang.runtime.values import NOTHING_MORE, Answer, Json, Value
+from recipelang.runtime.turns import called
+from recipelang.runtime.values import NOTHING_MORE, Answer, Value
 
 REPAIR_ROLE = "repair"
 """The role of the calls that mend the answer of a `return`, in the trace and for a backend."""
@@ -73,20 +73,34 @@ class PreparedRoleCall:
         arguments = {name: evaluate(compiled, values, path) for name, compiled in self.arguments}
         contract = self._contract(execution, values, arguments, path)
         form = _form(self.role, arguments)
-        exchange = self._exchange(frame, values, path, deadline, sample)
-        prompted = self.role.json == "prompted"
-        if form is not None:
-            exchange.schema, exchange.strict = None if prompted else form.schema, True
+        exchange, messages = self._begun(
+            partial(self._exchange, frame, values, path, deadline, sample), arguments, form
+        )
         if form is None and self.hedge is None and demands_nothing(contract):  # of two answers none is spoken early
             exchange.voice = frame.voice
-        messages = execution.prompter.messages(self.role, arguments, execution.request, exchange.seed)
-        if form is not None and prompted:
-            messages = execution.prompter.in_form(messages, form.schema)
         with exchange.in_time():
             if form is not None:
                 return await self._record(exchange, messages, form)
             return await self._answer(exchange, messages, contract)
         raise exchange.timed_out()
+
+    def _begun(
+        self, made: Callable[[int], Exchange], arguments: dict[str, Value], form: Form | None
+    ) -> tuple[Exchange, Messages]:
+        """An exchange with its messages; one that an earlier turn of a loop of tools began is what it was then."""
+        prompted = self.role.json == "prompted"
+        turn = 0
+        while True:
+            exchange = made(turn)
+            execution = exchange.frame.execution
+            if form is not None:
+                exchange.schema, exchange.strict = None if prompted else form.schema, True
+            messages = execution.prompter.messages(self.role, arguments, execution.turns.requests[turn], exchange.seed)
+            if form is not None and prompted:
+                messages = execution.prompter.in_form(messages, form.schema)
+            if turn == execution.turns.last or execution.turns.knows(exchange.call(messages)):
+                return exchange, messages
+            turn += 1
 
     def _contract(
         self, execution: Execution, values: dict[str, Value], arguments: dict[str, Value], path: str
@@ -98,7 +112,9 @@ class PreparedRoleCall:
             return cast(Contract | None, evaluate(self.role_contract, known, path))
         return None
 
-    def _exchange(self, frame: Frame, values: dict[str, Value], path: str, deadline: float, sample: int) -> Exchange:
+    def _exchange(
+        self, frame: Frame, values: dict[str, Value], path: str, deadline: float, sample: int, turn: int
+    ) -> Exchange:
         role, execution = self.role, frame.execution
         model = cast(Model, evaluate(self.model, values, path))
         temperature, max_tokens = role.temperature, role.max_tokens
@@ -106,7 +122,7 @@ class PreparedRoleCall:
             temperature = cast(float | None, evaluate(self.temperature, values, path))
         if self.max_tokens is not None:
             max_tokens = cast(int, evaluate(self.max_tokens, values, path))
-        request = execution.request
+        request = execution.turns.requests[turn]
         tools = request.tools if role.may_call else ()
         exchange = Exchange(
             frame,
@@ -124,6 +140,7 @@ class PreparedRoleCall:
             self.retries,
             self.hedge,
             others=request.tool_options if tools else NOTHING_MORE,
+            turn=turn,
         )
         if frame.answers:
             exchange.heed(request, in_form=role.conversation)
@@ -132,13 +149,30 @@ class PreparedRoleCall:
     async def _answer(self, exchange: Exchange, messages: Messages, contract: Contract | None) -> Answer:
         role = self.role.name
         reply = await exchange.send(messages)
+        while reply.tool_calls and (more := self._results(exchange, reply)) is not None:
+            messages = (*messages, *more)
+            reply = await exchange.send(messages)
         if contract is None or reply.tool_calls:  # a call of the client's tools is no answer yet
-            value = _called(reply.tool_calls) if reply.tool_calls else reply.text
+            value = called(reply.tool_calls) if reply.tool_calls else reply.text
             return exchange.answer(role, reply, value, valid=True)
         answer, problem = _held_to(contract, exchange, role, reply)
         if problem is None or not self.mends:
             return answer
         return await _mended(exchange, messages, contract, answer, problem)
+
+    def _results(self, exchange: Exchange, reply: Reply) -> Messages | None:
+        """What has been said since a model called tools, where its calls were taken: it goes on with that.
+
+        From then on the exchange asks as the later turn does.
+        """
+        turns = exchange.frame.execution.turns
+        later = turns.after(exchange.turn, reply.tool_calls) if exchange.frame.answers else None
+        if later is None:
+            return None
+        exchange.frame.execution.recorder.record("tools_answered", exchange.path, turn=later + 1)
+        more = turns.said_since(exchange.turn, later)
+        exchange.goes_on(later, tools=self.role.may_call)
+        return more
 
     async def _record(self, exchange: Exchange, messages: Messages, form: Form) -> Value:
         prompter = exchange.frame.execution.prompter
@@ -253,19 +287,6 @@ def unmet(path: str, contract: Contract, answer: Value, problem: str) -> RunFail
         model=answer.model.name if isinstance(answer, Answer) else None,
         best=answer,
     )
-
-
-def _called(calls: Sequence[Mapping[str, Json]]) -> Json:
-    """What calls of the client's tools come to, so that votes can be taken on them: names and arguments, and no numbers."""
-    return [[function.get("name"), _arguments(function)] for function in (call.get("function") or {} for call in calls)]
-
-
-def _arguments(function: Mapping[str, Json]) -> Json:
-    told = function.get("arguments")
-    try:
-        return json.loads(told) if isinstance(told, str) else told
-    except ValueError:
-        return told
 
 
 def _held_to(contract: Contract, exchange: Exchange, role: str, reply: Reply) -> tuple[Answer, str | None]:

@@ -6,12 +6,13 @@ import math
 import random
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import anyio
 
 from recipelang.ir.plan import Model
 from recipelang.ir.sizing import BYTES_PER_TOKEN, MAX_RETRY_DELAY
+from recipelang.quick import dataclass
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame
 from recipelang.runtime.ledger import Refused, Reservation
@@ -54,6 +55,7 @@ class Exchange:
     reported: bool = True
     cost: float | None = 0.0
     latency: float = 0.0
+    turn: int = 0  # of a loop of tools: the one whose conversation it is asked with
 
     @property
     def shown(self) -> int:
@@ -76,6 +78,13 @@ class Exchange:
         if in_form:
             self.schema, self.strict = request.format.schema, wishes.strict
 
+    def goes_on(self, turn: int, *, tools: bool) -> None:
+        """From here on ask as a later turn of a loop of tools does: its tools, and what its client wants of an answer."""
+        self.turn = turn
+        request = self.frame.execution.turns.requests[turn]
+        self.tools = request.tools if tools else ()
+        self.others = {**(request.tool_options if self.tools else NOTHING_MORE), **request.wishes.others}
+
     def in_time(self) -> anyio.CancelScope:
         """The scope that ends the exchange at its deadline; raises where that is past already."""
         if self.frame.execution.timer() >= self.deadline:
@@ -93,7 +102,21 @@ class Exchange:
 
     async def send(self, messages: Messages) -> Reply:
         """The reply of the model, at the first attempt or at a later one; raises `RunFailure`."""
-        call = ModelCall(
+        call = self.call(messages)
+        attempt = 0
+        while True:
+            known = self.frame.execution.turns.knows(call)
+            try:
+                if known:
+                    return await self._heard_again(call)
+                return await (self._attempt if self.hedge is None else self._hedged)(call, attempt)
+            except BackendError as error:
+                await self._wait_to_retry(error, attempt, at_once=known)
+            attempt += 1
+
+    def call(self, messages: Messages) -> ModelCall:
+        """What is asked of the model."""
+        return ModelCall(
             self.model,
             self.role,
             messages,
@@ -107,13 +130,12 @@ class Exchange:
             self.strict,
             self.others,
         )
-        attempt = 0
-        while True:
-            try:
-                return await (self._attempt if self.hedge is None else self._hedged)(call, attempt)
-            except BackendError as error:
-                await self._wait_to_retry(error, attempt)
-            attempt += 1
+
+    async def _heard_again(self, call: ModelCall) -> Reply:
+        """What was heard in an earlier turn of a loop of tools: it was paid for then, and is neither booked nor spoken."""
+        execution = self.frame.execution
+        execution.recorder.record("call_known", self.path, model=call.model.name, role=call.role, sample=call.sample)
+        return await execution.backends[call.model.backend].complete(call)
 
     async def _attempt(self, call: ModelCall, attempt: int) -> Reply:
         account = self.frame.account
@@ -164,6 +186,8 @@ class Exchange:
             attempt=attempt,
             **content,
         )
+        if recorder.tracer is not None:
+            call = replace(call, headers=recorder.tracer.headers(reservation.number, call))
         began = execution.clock.now()
         try:
             backend = execution.backends[call.model.backend]
@@ -184,10 +208,13 @@ class Exchange:
         """The reply, of which each piece is handed on as it comes."""
         async with aclosing(backend.stream(call)) as pieces:
             async for piece in pieces:
-                if piece.text:
+                if piece.text or (piece.calls and voice.call_listener is not None):
                     if not voice.spoke:
                         self.frame.execution.recorder.record("committed", self.path, model=self.model.name)
-                    await voice.say(piece.text)
+                    if piece.text:
+                        await voice.say(piece.text)
+                    for call_piece in piece.calls:
+                        await voice.call(call_piece)
                 if piece.reply is not None:
                     return piece.reply
         raise BackendError(FailureKind.GARBAGE, "the stream ended before the answer did", may_pass=True)
@@ -212,10 +239,17 @@ class Exchange:
         return RunFailure(kind, message, step=self.path, model=model)
 
     def _replied(self, reservation: Reservation, reply: Reply, latency: float) -> None:
-        usage = _told(reply.usage, answered=bool(reply.text or reply.tool_calls)) or reservation.at_most()
-        cost = self.frame.account.settle(reservation, usage, billed=_billed(reply.cost))
+        cost: float | None = 0.0
+        if reply.cached:
+            usage = Usage(0, 0)
+            self.frame.account.give_back(reservation)
+        else:
+            usage = _told(reply.usage, answered=bool(reply.text or reply.tool_calls)) or reservation.at_most()
+            cost = self.frame.account.settle(reservation, usage, billed=_billed(reply.cost))
         recorder = self.frame.execution.recorder
-        content = {"text": reply.text} if recorder.content else {}
+        more: dict[str, Json] = {"text": reply.text} if recorder.content else {}
+        if reply.cached:
+            more["cached"] = True
         recorder.record(
             "call_end",
             self.path,
@@ -224,7 +258,7 @@ class Exchange:
             **_figures(usage, cost),
             latency=latency,
             finish=reply.finish,
-            **content,
+            **more,
         )
         if usage.total > reservation.tokens:
             recorder.record(
@@ -253,6 +287,19 @@ class Exchange:
         self, reservation: Reservation, usage: Usage, failure: str, message: str, status: int | None = None
     ) -> None:
         cost = self.frame.account.settle(reservation, usage, wasted=True)
+        self._say_failed(reservation, usage, cost, failure, message, status, sent=True)
+
+    def _say_failed(
+        self,
+        reservation: Reservation,
+        usage: Usage,
+        cost: float | None,
+        failure: str,
+        message: str,
+        status: int | None,
+        *,
+        sent: bool,
+    ) -> None:
         self.frame.execution.recorder.record(
             "call_failed",
             self.path,
@@ -261,6 +308,7 @@ class Exchange:
             failure=failure,
             message=message,
             status=status,
+            sent=sent,
             tokens=usage.total,
             **_figures(usage, cost),
         )
@@ -278,26 +326,13 @@ class Exchange:
             **_figures(reservation.at_most(), cost),
         )
 
-    async def _wait_to_retry(self, error: BackendError, attempt: int) -> None:
+    async def _wait_to_retry(self, error: BackendError, attempt: int, *, at_once: bool = False) -> None:
         """Back off, or raise where another attempt is not allowed, would change nothing or would come too late."""
         failure = RunFailure(RunFailureKind.BACKEND, error.message, step=self.path, model=self.model.name)
         if attempt >= self.retries or not error.may_pass or self.frame.is_committed:
             raise failure from error
-        delay = self._delay(error, attempt)
+        delay = 0.0 if at_once else self._delay(error, attempt)
         execution = self.frame.execution
-        self._say_failed(reservation, usage, cost, failure, message, status, sent=True)
-
-    def _say_failed(
-        self,
-        reservation: Reservation,
-        usage: Usage,
-        cost: float | None,
-        failure: str,
-        message: str,
-        status: int | None,
-        *,
-        sent: bool,
-    ) -> None:
         if not execution.timer() + delay < self.deadline:
             raise failure from error
         execution.recorder.record("retry", self.path, model=self.model.name, attempt=attempt + 1, delay=delay)
@@ -306,7 +341,6 @@ class Exchange:
     def _delay(self, error: BackendError, attempt: int) -> float:
         """Seconds to wait: as long as the provider asks, else a while that doubles, with jitter."""
         if error.retry_after is not None:
-            sent=sent,
             return max(0.0, error.retry_after)
         longest = min(FIRST_RETRY_DELAY * 2**attempt, MAX_RETRY_DELAY)
         return random.Random(self.seed + attempt).uniform(0, longest)

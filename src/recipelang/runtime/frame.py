@@ -7,13 +7,13 @@ from hashlib import blake2b
 from typing import Protocol
 
 from recipelang.ir.plan import Plan
+from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.expressions import Environment, Evaluator, StepFailed
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.ledger import Account
 from recipelang.runtime.ports import Backend, Clock, HostFunction
 from recipelang.runtime.prompts import Prompter
 from recipelang.runtime.prospects import Bounds
-from recipelang.runtime.quick import dataclass
 from recipelang.runtime.trace import Recorder
 from recipelang.runtime.turns import Turns
 from recipelang.runtime.values import Request, Value

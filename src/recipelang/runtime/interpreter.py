@@ -118,6 +118,7 @@ class Interpreter:
         clock = self._clock or LoopClock(timer)
         recorder = Recorder(clock, journal, content, tracer)
         turns = self._turns(request, loop, most, recorder)
+        request = turns.requests[-1]
         execution = self._execution(turns, seed, clock, timer, recorder)
         name = entry if isinstance(entry, str) else entry.name
         recorder.record("run_start", "", entry=name, recipe=prepared.recipe.name, seed=seed)
@@ -126,8 +127,7 @@ class Interpreter:
         voice = None if listener is None else Voice(listener, call_listener)
         try:
             counts_tokens = most.counts_tokens or (purse is not None and purse.counts_tokens)
-            bound = admitted(prepared, turns.requests[-1], counts_tokens=counts_tokens)
-            bound = bound.raised(gone)
+            bound = admitted(prepared, request, counts_tokens=counts_tokens).raised(gone)
             deadline = math.inf if time is None else timer() + time
             async with held(purse, bound.tightened(most)) as hold:
                 account = Account(account.name, hold.limits, is_tight=hold.limits != bound)
@@ -135,7 +135,7 @@ class Interpreter:
                 account.write_off(lost)
                 _show_what_is_left(request, account, timer, _ends_at(prepared, deadline, timer))
                 spoken = voice if demands_nothing(request.format) else None  # what is held to a form is looked at first
-                answer = finished(await _answer(prepared, execution, account, spoken, deadline), turns.requests[-1])
+                answer = finished(await _answer(prepared, execution, account, spoken, deadline), request)
         except RunFailure as failure:
             failure.is_committed = voice is not None and voice.spoke
             failure.spend = _end(recorder, account, "failed", failure=failure.kind.value, why=str(failure))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from recipelang.ir.plan import Model
-from recipelang.runtime.quick import dataclass
+from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.values import NOTHING_MORE, Json, Message, TokenLogprob, Usage
 
 _T = TypeVar("_T")
@@ -33,6 +33,9 @@ class ModelCall:
         default_factory=lambda: NOTHING_MORE
     )  # what the client asks for besides, in OpenAI's names
     again: bool = False  # whether the same call is in flight already, so that another replica should answer it
+    headers: Mapping[str, str] = field(
+        default_factory=lambda: NOTHING_MORE
+    )  # go with it and are no part of it: which trace it belongs to
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,25 @@ class Reply:
     logprobs: tuple[TokenLogprob, ...] | None = None
     tool_calls: tuple[Mapping[str, Json], ...] = ()
     cost: float | None = None  # dollars, where it is known what was billed; none: tokens times the model's price
+    cached: bool = False  # whether it was given before, to an equal call: nothing was sent, and nothing is billed
+
+
+@dataclass(frozen=True, slots=True)
+class CallPiece:
+    """A piece of a call of a tool: the first one has the whole name, each a part of the arguments. Calls count from 0."""
+
+    place: int
+    name: str | None  # none: it goes on
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a streamed reply; the last one carries the whole `reply`."""
+    """A piece of a streamed reply; the last one carries the whole `reply`. `calls` need not be told before that."""
 
     text: str = ""
     reply: Reply | None = None
+    calls: tuple[CallPiece, ...] = ()
 
 
 class FailureKind(StrEnum):
@@ -79,6 +93,7 @@ class BackendError(Exception):
     retry_after: float | None = None  # seconds, where the provider said so
     may_pass: bool = False  # whether the same call may succeed later
     usage: Usage | None = None  # where it is known to have been billed all the same
+    sent: bool = True  # whether anything of the call left: what did not is no call, and can't be billed
 
     def __str__(self) -> str:
         return self.message
@@ -93,7 +108,6 @@ class NotRecorded(Exception):
 
 
 class StoreProblem(Exception):
-    sent: bool = True  # whether anything of the call left: what did not is no call, and can't be billed
     """A store that can't be read or written, or a run that can't be begun or taken up there. It ends the run: what
     is not written down would be paid twice."""
 
@@ -170,6 +184,18 @@ class Journal(Protocol):
     """
 
     def record(self, event: Event) -> None: ...
+
+
+class Tracer(Protocol):
+    """Follows a run as a part of a trace that goes beyond it. It must not fail."""
+
+    def record(self, event: Event) -> None:
+        """Each event, as a journal hears it."""
+        ...
+
+    def headers(self, number: int, call: ModelCall) -> Mapping[str, str]:
+        """What goes with the call of that number, which is about to be sent: of what trace it is a part."""
+        ...
 
 
 class Store(Protocol):

@@ -9,21 +9,25 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import field, replace
 from typing import Any
 
 import anyio
 from starlette.types import Receive, Scope, Send
 
 from recipelang.backends.opening import BackendProblem
+from recipelang.hosts.caching import seed_of
+from recipelang.hosts.loops import Looped, Loops, TooManyTurns, Turn
+from recipelang.quick import dataclass
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
-from recipelang.runtime.ports import Event, StoreProblem
-from recipelang.runtime.trace import Trace, event_as_json
-from recipelang.runtime.values import Json
+from recipelang.runtime.ports import CallPiece, Event, StoreProblem
+from recipelang.runtime.trace import Trace, event_as_json, without_content
+from recipelang.runtime.values import NOTHING_MORE, Json
+from recipelang.runtime.voice import CallListener, Listener
 from recipelang.serving.bodies import BodyLimits, ClientLeft, body_of, object_in
-from recipelang.serving.conversation import Api, Asked, Told, tool_calls_of
+from recipelang.serving.conversation import Api, Asked, Told, new_id, tool_calls_of
 from recipelang.serving.keys import Key, Keys
 from recipelang.serving.menu import Menu, Served
 from recipelang.serving.problems import OUR_MISTAKE, Problem, ProblemKind, problem_of, refused
@@ -36,6 +40,8 @@ KEEP_ALIVE = 10.0
 Headers = list[tuple[bytes, bytes]]
 _log = logging.getLogger("recipelang.serving")
 _GOOD_NUMBER = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+_PARENTS = frozenset([b"traceparent", b"tracestate"])
+_GOOD_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*", re.ASCII)
 _EVENT_STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -54,6 +60,7 @@ class Answering:
         api: Api,
         menu: Callable[[], AbstractAsyncContextManager[Menu]],
         limits: BodyLimits,
+        loops: Loops,
         keep_alive: float = KEEP_ALIVE,
         keys: Keys | None = None,
         watchers: Sequence[Watcher] = (),
@@ -61,12 +68,14 @@ class Answering:
         self._api = api
         self._menu = menu
         self._limits = limits
+        self._loops = loops
         self._keep_alive = keep_alive
         self._keys = keys
         self._watchers = watchers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        talk = _Talk(self._api, send, request_number(scope), began_at=time.perf_counter())
+        talk = _Talk(self._api, send, request_number(scope), self._loops, began_at=time.perf_counter())
+        talk.parents = parents_in(scope)
         try:
             async with AsyncExitStack() as held:
                 await self._answer(scope, receive, talk, held)
@@ -116,6 +125,8 @@ class Answering:
             group.start_soon(watch)
             try:
                 await answer(talk)
+            except Problem as problem:
+                await talk.fail(problem, None, None)
             except RunFailure as failure:
                 await talk.fail(problem_of(failure), failure.trace, failure.spend)
             except StoreProblem as problem:
@@ -139,7 +150,7 @@ class Answering:
             failure: Exception | None = None
             try:
                 talk.pulse = pulse if talk.asked.dials.progress else None
-                result = await talk.run(pulse.say)
+                result = await talk.run(pulse.say, pulse.call)
                 await pulse.stop()
             except Exception as error:  # noqa: BLE001 - raised again outside, so that no exception group hides it
                 await pulse.stop()
@@ -157,6 +168,7 @@ class _Talk:
     api: Api
     send: Send
     number: str
+    loops: Loops
     asked: Asked = field(init=False)
     served: Served = field(init=False)
     speaker: Any = None  # Any: a `Speaker`, once the answer is known to be streamed
@@ -164,12 +176,14 @@ class _Talk:
     spoke: bool = False  # whether a part of the answer was sent
     key: Key | None = None
     began_at: float = 0.0
+    parents: Mapping[str, str] = field(default_factory=dict)  # the headers that say of what trace it is a part
     first: float | None = None  # seconds until the first part of the answer
     status: int = LEFT  # until its end is told
     code: str | None = None  # of an error
     text: str | None = None  # of the whole answer
     events: list[Event] = field(default_factory=list)
     pulse: _Pulse | None = None
+    turn: Turn | None = None  # of a loop of tools, once the run has begun
 
     def record(self, event: Event) -> None:
         """What happens in the run, as its journal."""
@@ -196,22 +210,43 @@ class _Talk:
         )
 
     def begin(self, asked: Asked, served: Served) -> None:
+        if served.engine.cache is not None and not asked.is_seeded:
+            asked = replace(asked, seed=seed_of(asked.request))
         self.asked, self.served = asked, served
         if asked.stream:
             self.speaker = self.api.speaker(asked, served.fingerprint)
 
-    async def run(self, listener: Callable[[str], Awaitable[None]] | None = None) -> RunResult:
-        asked = self.asked
-        return await self.served.engine.answer(
-            self.served.entry,
-            asked.request,
-            seed=asked.seed,
-            journal=self,
-            listener=listener,
-            most=asked.dials.most,
-            time=asked.dials.time,
-            key="" if self.key is None else self.key.name,
-        )
+    async def run(self, listener: Listener | None = None, call_listener: CallListener | None = None) -> RunResult:
+        """The answer; where the client has tools, it is a turn of the loop in which it carries them out."""
+        asked, engine, key = self.asked, self.served.engine, "" if self.key is None else self.key.name
+
+        async def run(turn: Turn | None = None) -> RunResult:
+            self.turn = turn
+            return await engine.answer(
+                self.served.entry,
+                asked.request,
+                seed=asked.seed if turn is None else turn.seed,
+                journal=self,
+                listener=listener,
+                call_listener=call_listener,
+                most=asked.dials.most,
+                time=asked.dials.time,
+                key=key,
+                loop=turn,
+                trace=self.parents,
+            )
+
+        if not asked.request.tools:
+            return await run()
+        loop = Looped(engine.plan, self.served.digest, asked.request, key, asked.seed)
+        try:
+            return await self.loops.answer(run, loop)
+        except TooManyTurns as problem:
+            raise refused(str(problem), "messages", "too_many_turns") from None
+
+    def call_number(self, place: int) -> str:
+        """What the client is to know a call of one of its tools by."""
+        return new_id("call_") if self.turn is None else self.turn.call_number(place)
 
     # ------------------------------------------------------------ whole answers
 
@@ -278,7 +313,7 @@ class _Talk:
         if self.asked.dials.receipt:
             receipt = receipt_of(result.trace, books, self._digests(), result.spend.seconds)
         self.text = result.text
-        return Told(result, books, receipt, self.served.fingerprint, tool_calls_of(result))
+        return Told(result, books, receipt, self.served.fingerprint, tool_calls_of(result, self.call_number))
 
     def _digests(self) -> dict[str, Json]:
         unheeded = self.served.unheeded(self.asked.request.wishes)
@@ -289,6 +324,7 @@ class _Talk:
             "digest": self.served.digest,
             "plan": self.served.plan_digest,
             **({"not_applied": list(unheeded)} if unheeded else {}),
+            **({} if self.turn is None else {"turn": {"number": self.turn.number, "resumed": self.turn.is_resumed}}),
         }
 
     def _headers(self) -> Headers:
@@ -330,16 +366,24 @@ class _Pulse:
                     await self._tell(b": keep-alive\n\n")
 
     async def say(self, text: str) -> None:
-        """A piece of the answer; with the first one the pulse ends."""
+        """A piece of the answer."""
+        await self._speak(self._talk.speaker.piece, text)
+
+    async def call(self, piece: CallPiece) -> None:
+        """A piece of a call of one of the client's tools."""
+        await self._speak(self._talk.speaker.call, piece, self._talk.call_number(piece.place))
+
+    async def _speak(self, told: Callable[..., bytes], *what: object) -> None:
+        """With the first piece the pulse ends."""
         talk = self._talk
         if talk.spoke:
-            await talk.stream(talk.speaker.piece(text))
+            await talk.stream(told(*what))
             return
         await self.stop()
         talk.spoke = True
         talk.first = time.perf_counter() - talk.began_at
         await talk.start()
-        await talk.stream(talk.speaker.opening() + talk.speaker.piece(text))
+        await talk.stream(talk.speaker.opening() + told(*what))
 
     async def stop(self) -> None:
         """No more comments; those that are still to be told are."""
@@ -361,7 +405,7 @@ class _Pulse:
 
 
 def _line(event: Event) -> bytes:
-    return json.dumps(event_as_json(event), separators=(",", ":")).encode()
+    return json.dumps(event_as_json(without_content(event)), separators=(",", ":")).encode()
 
 
 def figures(books: Books, spend: Spend) -> Headers:
@@ -373,11 +417,21 @@ def figures(books: Books, spend: Spend) -> Headers:
     ]
     if books.priced:
         told.append((b"x-recipelang-cost", f"{books.cost:.9f}"))
+    if books.cached_calls:
+        told.append((b"x-recipelang-cached-calls", str(books.cached_calls)))
     if books.wasted_calls:
         told.append((b"x-recipelang-wasted-calls", str(books.wasted_calls)))
     if books.unknown_calls:
         told.append((b"x-recipelang-unknown-calls", str(books.unknown_calls)))
     return [(name, value.encode()) for name, value in told]
+
+
+def parents_in(scope: Scope) -> Mapping[str, str]:
+    """What a request says of the trace that it is a part of; what makes no sense is not handed on."""
+    found = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _PARENTS}
+    if not _GOOD_PARENT.fullmatch(found.get(b"traceparent", "")):
+        return NOTHING_MORE
+    return {name.decode(): told for name, told in found.items() if len(told) <= 512 and told.isprintable()}
 
 
 def request_number(scope: Scope) -> str:

@@ -22,17 +22,21 @@ from recipelang.drawing.page import page
 from recipelang.drawing.svg import svg
 from recipelang.hosts.engine import Engine, EngineOptions
 from recipelang.hosts.exposing import plans_to_serve, with_names
+from recipelang.hosts.loops import MOST_TURNS, Loops
 from recipelang.hosts.recipes import recipes_in
+from recipelang.hosts.state import MemoryState
 from recipelang.ir.plan import Plan
+from recipelang.runtime.ports import State
 from recipelang.runtime.values import Json
 from recipelang.serving.answering import KEEP_ALIVE, Answering, request_number
 from recipelang.serving.bodies import BodyLimits
-from recipelang.serving.chat import Chat, told_problem
+from recipelang.serving.chat import Chat
 from recipelang.serving.conversation import Api, as_json
 from recipelang.serving.keys import Key, Keys
 from recipelang.serving.menu import Menu
 from recipelang.serving.messages import Messages
 from recipelang.serving.metrics import FORM, Metrics
+from recipelang.serving.openai_terms import told_problem
 from recipelang.serving.problems import Problem, ProblemKind
 from recipelang.serving.reports import Watcher
 from recipelang.serving.responses import Responses
@@ -48,6 +52,8 @@ def app(
     keys: Keys | None = None,
     metrics: bool = False,
     watchers: Sequence[Watcher] = (),
+    state: State | None = None,
+    tool_turns: int = MOST_TURNS,
     **options: Unpack[EngineOptions],
 ) -> Starlette:
     """An ASGI app that answers by recipes: files and standard recipes, plans, and engines of one's own.
@@ -55,20 +61,22 @@ def app(
     A file that exposes names is served by them; the others are used together, and their recipes served by their own
     names over all the models there are. The engines are opened when the server starts or, where the app is mounted in another, with the first request; those that
     the host has opened stay its own. `options` are those of an `Engine`. With `keys` only they are answered; `metrics` adds `GET /metrics`;
-    `watchers` hear of each request when it has ended.
+    `watchers` hear of each request when it has ended. A loop of the client's tools may have `tool_turns` turns; what it goes on with
+    is kept in memory, or in a `state` that several replicas share.
 
     Raises what `Engine` raises, and `ValueError` where there is nothing to serve.
     """
     keeper = Keeper(_engines(recipes, options, keys))
     counted = Metrics(keeper.in_flight) if metrics else None
     hearing: list[Watcher] = [*watchers, *([] if counted is None else [counted])]
+    loops = Loops(MemoryState() if state is None else state, turns=tool_turns)
     answering: dict[str, Api] = {
         "/v1/chat/completions": Chat(),
         "/v1/responses": Responses(),
         "/v1/messages": Messages(),
     }
     routes = [
-        Route(path, Answering(api, keeper.menu, limits, keep_alive, keys, hearing), methods=["POST"])
+        Route(path, Answering(api, keeper.menu, limits, loops, keep_alive, keys, hearing), methods=["POST"])
         for path, api in answering.items()
     ]
     models = Models(keeper, keys)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import Receive, Scope
 
 from recipelang.diagnostics.suggesting import nearest
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json, encodable
 from recipelang.serving.problems import Problem, ProblemKind, refused
 
@@ -140,6 +140,10 @@ class Fields:
         value = self.take(name)
         return Fields({} if value is None else value, f"{self._place}{name}.")
 
+    def place_of(self, name: str) -> str:
+        """A field with what stands before its name."""
+        return f"{self._place}{name}"
+
     def only(self, name: str, *allowed: Json, why: str) -> None:
         """A field that has only these values here; any other is refused, and told why."""
         value = self.take(name)
@@ -160,7 +164,7 @@ class Fields:
             self.refuse(name, f"is not known here, and nothing is passed over in silence{hint}")
 
     def refuse(self, name: str, why: str) -> Any:  # Any: it never returns, and stands where a value of any type would
-        raise refused(f"`{self._place}{name}` {why}", f"{self._place}{name}")
+        raise refused(f"`{self.place_of(name)}` {why}", self.place_of(name))
 
 
 def _between(low: float, high: float) -> str:

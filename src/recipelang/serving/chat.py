@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from recipelang.ir.plan import Contract
-from recipelang.runtime.values import Json, TokenLogprob
+from recipelang.runtime.ports import CallPiece
+from recipelang.runtime.values import Json
 from recipelang.serving.bodies import BodyLimits, Fields, texts
 from recipelang.serving.conversation import (
     Asked,
     Told,
-    any_object,
     as_json,
     asked_of,
     dials_in,
-    form_of,
     new_id,
     quoted,
 )
-from recipelang.serving.problems import Problem, ProblemKind, refused
+from recipelang.serving.openai_terms import choice_in, form_in, logprobs_of, parallel_in, told_problem, user_in
+from recipelang.serving.problems import Problem, refused
 
 PARTS = ("text", "image_url", "input_audio", "file", "video_url", "audio_url", "refusal")
 """The kinds of content parts that models may take; one that a model does not take, its provider refuses."""
@@ -48,7 +47,7 @@ class Chat:
         include_usage = options.flag("include_usage")
         options.only("include_obfuscation", False, why="is not to be had")
         options.end()
-        format = _format(fields)
+        format, _ = form_in(fields.inner("response_format"), inside="json_schema")
         tools, tool_options = _tools(fields)
         logprobs, top = fields.flag("logprobs"), fields.whole("top_logprobs", 0, 20)
         if top is not None and not logprobs:
@@ -68,7 +67,7 @@ class Chat:
             logprobs=logprobs,
             others=_others(fields, top),
             metadata=fields.take("metadata"),
-            user=_user(fields),
+            user=user_in(fields),
             seed=fields.whole("seed", -(2**63)),
             include_usage=include_usage,
         )
@@ -120,6 +119,7 @@ class ChatSpeaker:
         self._before = self._head + b',"choices":[{"index":0,"delta":{"content":'
         self._after = b'},"logprobs":null,"finish_reason":null}]' + usage + b"}\n\n"
         self._usage = usage
+        self._called = 0  # calls that were begun
 
     def opening(self) -> bytes:
         delta = b',"choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null'
@@ -128,10 +128,20 @@ class ChatSpeaker:
     def piece(self, text: str) -> bytes:
         return self._before + quoted(text) + self._after
 
+    def call(self, piece: CallPiece, number: str) -> bytes:
+        """Its number and its name first, then its arguments."""
+        begun = b""
+        if piece.name is not None:
+            self._called += 1
+            function = {"name": piece.name, "arguments": ""}
+            call = {"index": piece.place, "id": number, "type": "function", "function": function}
+            begun = self._chunk({"tool_calls": [call]})
+        if not piece.arguments:
+            return begun
+        return begun + self._chunk({"tool_calls": [{"index": piece.place, "function": {"arguments": piece.arguments}}]})
+
     def ending(self, told: Told) -> bytes:
-        parts = []
-        for index, call in enumerate(told.tool_calls):
-            parts.append(self._chunk({"tool_calls": [{"index": index, **call}]}))
+        parts = [self.call(piece, number) for piece, number in told.untold(self._called)]
         receipt = b"" if told.receipt is None else b',"recipelang":' + as_json(told.receipt)
         last = b"" if self._asked.include_usage else receipt
         parts.append(self._chunk({}, told.finish, _logprobs(self._asked, told), last))
@@ -147,31 +157,6 @@ class ChatSpeaker:
     def broken(self, problem: Problem, receipt: Mapping[str, Json] | None) -> bytes:
         """An error in place of a chunk, and no `[DONE]`: what came before it is not the whole answer."""
         return b"data: " + as_json(told_problem(problem, receipt)) + b"\n\n"
-
-
-_TYPES = {
-    ProblemKind.REQUEST: "invalid_request_error",
-    ProblemKind.KEY: "authentication_error",
-    ProblemKind.PERMISSION: "permission_error",
-    ProblemKind.NOT_FOUND: "invalid_request_error",
-    ProblemKind.TOO_LARGE: "invalid_request_error",
-    ProblemKind.TIMEOUT: "timeout_error",
-    ProblemKind.RATE_LIMIT: "rate_limit_error",
-    ProblemKind.OVERLOADED: "server_error",
-    ProblemKind.BUDGET: "insufficient_quota",
-    ProblemKind.SERVER: "server_error",
-}
-
-
-def told_problem(problem: Problem, receipt: Mapping[str, Json] | None) -> dict[str, Json]:
-    """An error in OpenAI's form."""
-    error: dict[str, Json] = {
-        "message": problem.message,
-        "type": _TYPES[problem.kind],
-        "param": problem.param,
-        "code": problem.code,
-    }
-    return {"error": error} if receipt is None else {"error": error, "recipelang": receipt}
 
 
 # -------------------------------------------------------------------- fields
@@ -192,23 +177,6 @@ def _message(place: int, given: Json) -> Json:
     return message
 
 
-def _format(fields: Fields) -> tuple[Contract, bool] | None:
-    form = fields.inner("response_format")
-    kind = form.one_of("type", ("text", "json_object", "json_schema"))
-    found = None
-    if kind == "json_object":
-        found = any_object()
-    elif kind == "json_schema":
-        told = form.inner("json_schema")
-        told.text("name")
-        told.text("description")
-        strict = told.flag("strict")
-        found = form_of(told.take("schema"), strict, "response_format.json_schema.schema")
-        told.end()
-    form.end()
-    return found
-
-
 def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json]]:
     """The tools, and what is said about their use."""
     tools = fields.listed("tools") or []
@@ -221,25 +189,15 @@ def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json]]:
         ):
             raise refused(f"`tools[{place}]` is no function with a name", f"tools[{place}]")
     options: dict[str, Json] = {}
-    choice = fields.take("tool_choice")
+    choice = choice_in(fields, [tool["function"]["name"] for tool in tools])
+    parallel = parallel_in(fields)
     if choice is not None:
-        named = choice["function"].get("name") if _names_function(choice) else None
-        known = [tool["function"]["name"] for tool in tools]
-        if choice not in ("none", "auto", "required") and named not in known:
-            fields.refuse("tool_choice", "is neither none, auto, required nor one of the `tools`")
         options["tool_choice"] = choice
-    parallel = fields.take("parallel_tool_calls")
     if parallel is not None:
-        if not isinstance(parallel, bool):
-            fields.refuse("parallel_tool_calls", "is neither true nor false")
         options["parallel_tool_calls"] = parallel
-    if not tools and options in ({"tool_choice": "none"}, {"tool_choice": "auto"}):
-        options = {}
+    if not tools and options.get("tool_choice", "auto") in ("auto", "none"):
+        options = {}  # it asks for nothing
     return tools, options
-
-
-def _names_function(choice: Json) -> bool:
-    return isinstance(choice, dict) and isinstance(choice.get("function"), dict)
 
 
 def _max_tokens(fields: Fields) -> int | None:
@@ -272,14 +230,6 @@ def _only_one(fields: Fields) -> None:
     fields.only("service_tier", "auto", "default", why="is not to be had: there is one tier")
 
 
-def _user(fields: Fields) -> str | None:
-    """Who asks, by the newer name or the older one: recipes read it, and nobody else is told."""
-    older, newer = fields.text("user"), fields.text("safety_identifier")
-    fields.text("prompt_cache_key")  # a hint that changes no answer
-    fields.text("prompt_cache_retention")
-    return newer or older
-
-
 # -------------------------------------------------------------------- answer
 
 
@@ -289,16 +239,5 @@ def _usage(told: Told) -> dict[str, Json]:
 
 
 def _logprobs(asked: Asked, told: Told) -> Json:
-    if not asked.request.wishes.logprobs or told.logprobs is None:
-        return None
-    top = asked.request.wishes.others.get("top_logprobs", 0)
-    return {"content": [_token(token, top) for token in told.logprobs], "refusal": None}
-
-
-def _token(token: TokenLogprob, top: int) -> dict[str, Json]:
-    best: Sequence[tuple[str, float]] = token.best[:top]
-    return {**_odds(token.token, token.logprob), "top_logprobs": [_odds(*other) for other in best]}
-
-
-def _odds(token: str, logprob: float) -> dict[str, Json]:
-    return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8", "replace"))}
+    found = logprobs_of(asked, told)
+    return None if found is None else {"content": found, "refusal": None}

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import random
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field
 from json.encoder import encode_basestring
 from typing import Any, Protocol
 
 from recipelang.hosts.requests import RequestProblem, request_of
 from recipelang.ir.plan import Contract
 from recipelang.ir.sizing import REQUEST_REPAIRS
+from recipelang.quick import dataclass
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import NO_LIMITS, Limits
+from recipelang.runtime.ports import CallPiece
 from recipelang.runtime.values import NOTHING_MORE, Answer, Json, Request, TokenLogprob, Wishes
 from recipelang.serving.bodies import BodyLimits, Fields
 from recipelang.serving.problems import Problem, refused
@@ -45,6 +47,7 @@ class Asked:
     stream: bool
     dials: Dials
     include_usage: bool = False
+    is_seeded: bool = True  # whether the client said which seed
     echo: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
 
 
@@ -74,6 +77,11 @@ class Told:
             self.books.completion_tokens + self.books.unsaid_completion,
         )
 
+    def untold(self, place: int) -> Iterator[tuple[CallPiece, str]]:
+        """The calls of tools from this one on, each as one piece, and their numbers."""
+        for later, call in enumerate(self.tool_calls[place:], place):
+            yield CallPiece(later, call["function"]["name"], call["function"]["arguments"]), call["id"]
+
     @property
     def logprobs(self) -> Sequence[TokenLogprob] | None:
         return self.result.answer.logprobs if isinstance(self.result.answer, Answer) else None
@@ -88,8 +96,12 @@ class Speaker(Protocol):
 
     def piece(self, text: str) -> bytes: ...
 
+    def call(self, piece: CallPiece, number: str) -> bytes:
+        """A piece of a call of a tool, which the client is to know by that number."""
+        ...
+
     def ending(self, told: Told) -> bytes:
-        """All that comes after the last piece."""
+        """All that comes after the last piece, the calls that were not told in pieces among it."""
         ...
 
     def broken(self, problem: Problem, receipt: Mapping[str, Json] | None) -> bytes:
@@ -199,7 +211,8 @@ def asked_of(
         )
     except RequestProblem as problem:
         raise refused(str(problem), str(problem).partition(" ")[0]) from None
-    return Asked(name, request, random.getrandbits(31) if seed is None else seed, stream, dials, include_usage, echo)
+    drawn = random.getrandbits(31) if seed is None else seed
+    return Asked(name, request, drawn, stream, dials, include_usage, seed is not None, echo)
 
 
 def form_of(schema: Json, strict: bool | None, place: str) -> tuple[Contract, bool]:
@@ -234,17 +247,18 @@ def as_json(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def tool_calls_of(result: RunResult) -> Sequence[Mapping[str, Any]]:
-    """The calls of the client's tools in an answer."""
-    return [_called(call) for call in result.answer.tool_calls] if isinstance(result.answer, Answer) else ()
+def tool_calls_of(result: RunResult, number: Callable[[int], str]) -> Sequence[Mapping[str, Any]]:
+    """The calls of the client's tools in an answer; `number` is what each is to be known by, from 0 on."""
+    calls = result.answer.tool_calls if isinstance(result.answer, Answer) else ()
+    return [_called(call, number(place)) for place, call in enumerate(calls)]
 
 
-def _called(call: Mapping[str, Json]) -> dict[str, Json]:
+def _called(call: Mapping[str, Json], number: str) -> dict[str, Json]:
     """A call of a tool in OpenAI's form, whatever a provider left out."""
     function = call.get("function") or {}
     arguments = function.get("arguments")
     return {
-        "id": call.get("id") or new_id("call_"),
+        "id": number,
         "type": "function",
         "function": {
             "name": function.get("name") or "",

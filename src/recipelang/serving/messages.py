@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recipelang.ir.plan import Contract
+from recipelang.runtime.ports import CallPiece
 from recipelang.runtime.values import Json
 from recipelang.serving.bodies import BodyLimits, Fields, texts
 from recipelang.serving.conversation import Asked, Told, as_json, asked_of, dials_in, form_of, new_id, quoted
@@ -91,11 +92,9 @@ class MessagesSpeaker:
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
-        self._begun = False
-        self._before = (
-            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
-            b'"delta":{"type":"text_delta","text":'
-        )
+        self._index = -1  # of the block that is open
+        self._open = ""  # its type; none: no block is
+        self._called = 0  # calls that were begun
 
     def opening(self) -> bytes:
         message: dict[str, Json] = {
@@ -111,21 +110,36 @@ class MessagesSpeaker:
         return _event("message_start", message=message)
 
     def piece(self, text: str) -> bytes:
-        delta = self._before + quoted(text) + b"}}\n\n"
-        if self._begun:
-            return delta
-        self._begun = True
-        return _event("content_block_start", index=0, content_block={"type": "text", "text": ""}) + delta
+        begun = b"" if self._open == "text" else self._block(type="text", text="")
+        return begun + self._delta(b'{"type":"text_delta","text":%b}' % quoted(text))
+
+    def call(self, piece: CallPiece, number: str) -> bytes:
+        begun = b""
+        if piece.name is not None:
+            self._called += 1
+            begun = self._block(type="tool_use", id=number, name=piece.name, input={})
+        if not piece.arguments:
+            return begun
+        return begun + self._delta(b'{"type":"input_json_delta","partial_json":%b}' % quoted(piece.arguments))
+
+    def _block(self, **block: Json) -> bytes:
+        """The end of the block before, and the beginning of the next one."""
+        ended = self._ended()
+        self._index += 1
+        self._open = block["type"]
+        return ended + _event("content_block_start", index=self._index, content_block=block)
+
+    def _delta(self, delta: bytes) -> bytes:
+        kind = b"content_block_delta"
+        return b'event: %b\ndata: {"type":"%b","index":%d,"delta":%b}\n\n' % (kind, kind, self._index, delta)
+
+    def _ended(self) -> bytes:
+        was_open, self._open = self._open, ""
+        return _event("content_block_stop", index=self._index) if was_open else b""
 
     def ending(self, told: Told) -> bytes:
-        parts = [_event("content_block_stop", index=0)] if self._begun else []
-        for index, call in enumerate(told.tool_calls, 1 if self._begun else 0):
-            function = call["function"]
-            block = {"type": "tool_use", "id": call["id"], "name": function["name"], "input": {}}
-            delta = {"type": "input_json_delta", "partial_json": function["arguments"]}
-            parts.append(_event("content_block_start", index=index, content_block=block))
-            parts.append(_event("content_block_delta", index=index, delta=delta))
-            parts.append(_event("content_block_stop", index=index))
+        parts = [self.call(piece, number) for piece, number in told.untold(self._called)]
+        parts.append(self._ended())
         more = {} if told.receipt is None else {"recipelang": told.receipt}
         delta = {"stop_reason": _stop_reason(told), "stop_sequence": None}
         parts.append(_event("message_delta", delta=delta, usage=_usage(told), **more))

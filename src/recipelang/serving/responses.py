@@ -7,20 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from recipelang.ir.plan import Contract
+from recipelang.runtime.ports import CallPiece
 from recipelang.runtime.values import Json
 from recipelang.serving.bodies import BodyLimits, Fields
-from recipelang.serving.chat import told_problem
 from recipelang.serving.conversation import (
     Asked,
     Told,
-    any_object,
     as_json,
     asked_of,
     dials_in,
-    form_of,
     new_id,
     quoted,
 )
+from recipelang.serving.openai_terms import choice_in, form_in, logprobs_of, parallel_in, told_problem, user_in
 from recipelang.serving.problems import Problem, ProblemKind, refused
 
 NEVER = {
@@ -75,7 +74,7 @@ class Responses:
             logprobs=logprobs,
             others={name: value for name, value in others.items() if value is not None},
             metadata=metadata,
-            user=_user(fields),
+            user=user_in(fields),
             include_usage=True,
             echo={
                 **echo,
@@ -107,7 +106,6 @@ class _Response:
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.id = new_id("resp_")
-        self.message_id = new_id("msg_")
         self._created = int(time.time())
 
     def at(self, status: str, **more: Json) -> dict[str, Json]:
@@ -130,13 +128,14 @@ class _Response:
             **more,
         }
 
-    def ended(self, told: Told) -> dict[str, Json]:
+    def ended(self, told: Told, items: list[dict[str, Json]] | None = None) -> dict[str, Json]:
+        """The whole response; `items`: where they were told before."""
         cut = told.finish == "length"
         prompt, completion = told.usage
         return self.at(
             "incomplete" if cut else "completed",
             incomplete_details={"reason": "max_output_tokens"} if cut else None,
-            output=self.items(told),
+            output=self.items(told) if items is None else items,
             usage={
                 "input_tokens": prompt,
                 "input_tokens_details": {"cached_tokens": 0},
@@ -149,39 +148,27 @@ class _Response:
 
     def items(self, told: Told) -> list[dict[str, Json]]:
         text = told.result.text
-        items: list[dict[str, Json]] = []
-        if text or not told.tool_calls:
-            items.append(
-                self.message(self.text_part(text, told), "incomplete" if told.finish == "length" else "completed")
-            )
-        return items + [_function_call(call) for call in told.tool_calls]
-
-    def message(self, part: dict[str, Json] | None, status: str) -> dict[str, Json]:
-        content = [] if part is None else [part]
-        return {"id": self.message_id, "type": "message", "status": status, "role": "assistant", "content": content}
+        calls = [
+            _function_call(call["id"], call["function"]["name"], call["function"]["arguments"], "completed")
+            for call in told.tool_calls
+        ]
+        return calls if calls and not text else [_message(self.text_part(text, told), _status(told)), *calls]
 
     def text_part(self, text: str, told: Told | None) -> dict[str, Json]:
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": self._logprobs(told)}
-
-    def _logprobs(self, told: Told | None) -> list[dict[str, Json]]:
-        wishes = self.asked.request.wishes
-        if told is None or told.logprobs is None or not wishes.logprobs:
-            return []
-        top = wishes.others.get("top_logprobs", 0)
-        return [
-            {**_odds(token.token, token.logprob), "top_logprobs": [_odds(*other) for other in token.best[:top]]}
-            for token in told.logprobs
-        ]
+        return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs_of(self.asked, told) or []}
 
 
 class ResponsesSpeaker:
-    """A stream of typed events, numbered from 0: the items of the answer as they grow."""
+    """A stream of typed events, numbered from 0: the items of the answer as they grow, one after the other."""
 
     def __init__(self, asked: Asked) -> None:
         self._response = _Response(asked)
         self._number = 0
-        self._texts: list[str] = []
-        self._place = b'"item_id":%b,"output_index":0,"content_index":0,' % quoted(self._response.message_id)
+        self._items: list[dict[str, Json]] = []  # those that have ended, as they are told in the end
+        self._grown: list[str] = []  # the pieces of the item that grows
+        self._item: dict[str, Json] | None = None  # it, as it began
+        self._place = b""  # what its events say of where they belong
+        self._called = 0  # calls that were begun
 
     def opening(self) -> bytes:
         begun = self._response.at("in_progress")
@@ -190,18 +177,30 @@ class ResponsesSpeaker:
         )
 
     def piece(self, text: str) -> bytes:
-        begun = b"" if self._texts else self._message_begun()
-        self._texts.append(text)
+        begun = b"" if self._item is not None and self._item["type"] == "message" else self._message_begun()
+        self._grown.append(text)
         data = b'%b"delta":%b,"logprobs":[]' % (self._place, quoted(text))
         return begun + self._raw("response.output_text.delta", data)
 
+    def call(self, piece: CallPiece, number: str) -> bytes:
+        begun = b""
+        if piece.name is not None:
+            self._called += 1
+            begun = self._begun(_function_call(number, piece.name, "", "in_progress"))
+        if not piece.arguments:
+            return begun
+        self._grown.append(piece.arguments)
+        data = b'%b"delta":%b' % (self._place, quoted(piece.arguments))
+        return begun + self._raw("response.function_call_arguments.delta", data)
+
     def ending(self, told: Told) -> bytes:
         parts = []
-        items = self._response.items(told)
-        for index, item in enumerate(items):
-            parts.append(self._message_ended(item, told) if item["type"] == "message" else self._call(index, item))
-        ended = self._response.ended(told)
-        parts.append(self._event(f"response.{ended['status']}", {"response": ended}))
+        if not told.tool_calls and self._item is None and not self._items:  # an answer that says nothing is one, too
+            parts.append(self._message_begun())
+        parts += [self.call(piece, number) for piece, number in told.untold(self._called)]
+        parts.append(self._ended(told))
+        response = self._response.ended(told, self._items)
+        parts.append(self._event(f"response.{response['status']}", {"response": response}))
         return b"".join(parts)
 
     def broken(self, problem: Problem, receipt: Mapping[str, Json] | None) -> bytes:
@@ -210,36 +209,38 @@ class ResponsesSpeaker:
         failed = self._response.at("failed", error={"code": code, "message": problem.message}, **more)
         return self._event("response.failed", {"response": failed})
 
+    def _begun(self, item: dict[str, Json]) -> bytes:
+        """The end of the item before, and the beginning of the next one."""
+        ended = self._ended(None)
+        self._item, self._grown = item, []
+        index = len(self._items)
+        content = b'"content_index":0,' if item["type"] == "message" else b""
+        self._place = b'"item_id":%b,"output_index":%d,%b' % (quoted(item["id"]), index, content)
+        return ended + self._event("response.output_item.added", {"output_index": index, "item": item})
+
     def _message_begun(self) -> bytes:
-        item = self._event(
-            "response.output_item.added", {"output_index": 0, "item": self._response.message(None, "in_progress")}
-        )
+        item = self._begun(_message(None, "in_progress"))
         part = self._place + b'"part":' + as_json(self._response.text_part("", None))
         return item + self._raw("response.content_part.added", part)
 
-    def _message_ended(self, item: dict[str, Json], told: Told) -> bytes:
-        begun = b"" if self._texts else self._message_begun()
-        part = item["content"][0]
-        done = b'%b"text":%b,"logprobs":%b' % (self._place, quoted(part["text"]), as_json(part["logprobs"]))
-        return (
-            begun
-            + self._raw("response.output_text.done", done)
-            + self._raw("response.content_part.done", self._place + b'"part":' + as_json(part))
-            + self._event("response.output_item.done", {"output_index": 0, "item": item})
-        )
-
-    def _call(self, index: int, item: dict[str, Json]) -> bytes:
-        place = {"item_id": item["id"], "output_index": index}
-        begun = {**item, "status": "in_progress", "arguments": ""}
-        return (
-            self._event("response.output_item.added", {"output_index": index, "item": begun})
-            + self._event("response.function_call_arguments.delta", {**place, "delta": item["arguments"]})
-            + self._event(
-                "response.function_call_arguments.done",
-                {**place, "name": item["name"], "arguments": item["arguments"]},
-            )
-            + self._event("response.output_item.done", {"output_index": index, "item": item})
-        )
+    def _ended(self, told: Told | None) -> bytes:
+        """The end of the item that grows; `told`: where it is the last one."""
+        item, self._item = self._item, None
+        if item is None:
+            return b""
+        grown = "".join(self._grown)
+        if item["type"] == "message":
+            part = self._response.text_part(grown, told)
+            item |= {"content": [part], "status": _status(told)}
+            done = self._place + b'"text":%b,"logprobs":%b' % (quoted(grown), as_json(part["logprobs"]))
+            ended = self._raw("response.output_text.done", done)
+            ended += self._raw("response.content_part.done", self._place + b'"part":' + as_json(part))
+        else:
+            item |= {"arguments": grown, "status": "completed"}
+            done = b'%b"name":%b,"arguments":%b' % (self._place, quoted(item["name"]), quoted(grown))
+            ended = self._raw("response.function_call_arguments.done", done)
+        self._items.append(item)
+        return ended + self._event("response.output_item.done", {"output_index": len(self._items) - 1, "item": item})
 
     def _event(self, kind: str, data: dict[str, Json]) -> bytes:
         return self._raw(kind, as_json(data)[1:-1])
@@ -326,44 +327,26 @@ def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json], dict[str, Json]
         }
         told.end()
         tools.append({"type": "function", "function": function})
-    choice, parallel = fields.take("tool_choice"), fields.take("parallel_tool_calls")
+    choice, parallel = choice_in(fields, [tool["function"]["name"] for tool in tools]), parallel_in(fields)
     options: dict[str, Json] = {}
-    if choice is not None and (tools or choice not in ("auto", "none")):
-        options["tool_choice"] = _choice(fields, choice, [tool["function"]["name"] for tool in tools])
+    if choice is not None and (tools or choice == "required"):
+        options["tool_choice"] = choice
     if parallel is not None and tools:
         options["parallel_tool_calls"] = parallel
+    named = {"type": "function", **choice["function"]} if isinstance(choice, dict) else choice
     echo = {
         "tools": given,
-        "tool_choice": "auto" if choice is None else choice,
+        "tool_choice": named or "auto",
         "parallel_tool_calls": True if parallel is None else parallel,
     }
     return tools, options, echo
-
-
-def _choice(fields: Fields, choice: Json, known: list[str]) -> Json:
-    if choice in ("none", "auto", "required"):
-        return choice
-    if isinstance(choice, dict) and choice.get("type") == "function" and choice.get("name") in known:
-        return {"type": "function", "function": {"name": choice["name"]}}
-    return fields.refuse("tool_choice", "is neither none, auto, required nor one of the `tools`")
 
 
 def _text(fields: Fields) -> tuple[tuple[Contract, bool] | None, str | None, Json]:
     """The form of the answer, how wordy it is, and the form as it came."""
     text = fields.inner("text")
     verbosity = text.text("verbosity")
-    form = text.inner("format")
-    kind = form.one_of("type", ("text", "json_object", "json_schema"))
-    found = None
-    told: dict[str, Json] = {"type": kind or "text"}
-    if kind == "json_object":
-        found = any_object()
-    elif kind == "json_schema":
-        name, description = form.text("name"), form.text("description")
-        strict, schema = form.flag("strict"), form.take("schema")
-        found = form_of(schema, strict, "text.format.schema")
-        told |= {"name": name, "description": description, "strict": strict, "schema": schema}
-    form.end()
+    found, told = form_in(text.inner("format"))
     text.end()
     return found, verbosity, told
 
@@ -384,23 +367,22 @@ def _only_one(fields: Fields) -> None:
     fields.only("service_tier", "auto", "default", why="is not to be had: there is one tier")
 
 
-def _user(fields: Fields) -> str | None:
-    older, newer = fields.text("user"), fields.text("safety_identifier")
-    fields.text("prompt_cache_key")  # a hint that changes no answer
-    fields.text("prompt_cache_retention")
-    return newer or older
+def _message(part: dict[str, Json] | None, status: str) -> dict[str, Json]:
+    content = [] if part is None else [part]
+    return {"id": new_id("msg_"), "type": "message", "status": status, "role": "assistant", "content": content}
 
 
-def _function_call(call: Mapping[str, Json]) -> dict[str, Json]:
+def _status(told: Told | None) -> str:
+    """How a message ended; with what follows on it, it is complete."""
+    return "incomplete" if told is not None and told.finish == "length" else "completed"
+
+
+def _function_call(number: str, name: str, arguments: str, status: str) -> dict[str, Json]:
     return {
         "id": new_id("fc_"),
         "type": "function_call",
-        "status": "completed",
-        "call_id": call["id"],
-        "name": call["function"]["name"],
-        "arguments": call["function"]["arguments"],
+        "status": status,
+        "call_id": number,
+        "name": name,
+        "arguments": arguments,
     }
-
-
-def _odds(token: str, logprob: float) -> dict[str, Json]:
-    return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8", "replace"))}

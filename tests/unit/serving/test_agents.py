@@ -87,6 +87,8 @@ expose "critique_and_revise" = critique_and_revise(author = small, critic_model 
 expose "confidence_then_fusion" = confidence_then_fusion(scouts = [small, large], panel = [small, large], judge_model = large)
 """
 NAMES = re.findall(r'expose "(\w+)"', RECIPES)
+TEAMS = {"fusion": [4, 1, 1], "debate": [5, 1, 1], "remom": [3, 1, 1], "workflows": [3, 1, 2]}
+"""The calls of each turn, where one alone calls tools: it alone is asked again, and `workflows` checks its answer in the end."""
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +103,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Upst
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("model", NAMES)
 def test_an_agent_comes_to_its_answer_in_three_turns(served: tuple[str, Upstream], model: str, stream: bool) -> None:
-    address, _ = served
+    address, upstream = served
     turns: list[Any] = [{"role": "user", "content": "How many moons and rings has Jupiter?"}]
     called: list[list[str]] = []
+    sent: list[int] = []
     with openai.OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0) as client:
         for _ in range(3):
+            upstream.requests.clear()
             message = said(client, model, turns, stream)
+            sent.append(len(upstream.requests))
             turns.append(message.model_dump(exclude_none=True))
             calls = message.tool_calls or []
             called.append([call.function.name for call in calls])
@@ -115,6 +120,7 @@ def test_an_agent_comes_to_its_answer_in_three_turns(served: tuple[str, Upstream
                 turns.append({"role": "tool", "tool_call_id": call.id, "content": RESULTS[call.function.name]})
     assert called == [["moons"], ["moons", "rings"], []]
     assert turns[-1]["content"] == "Jupiter has 95 moons and 4 rings."
+    assert model not in TEAMS or sent == TEAMS[model]
 
 
 def said(client: openai.OpenAI, model: str, turns: list[Any], stream: bool) -> Any:

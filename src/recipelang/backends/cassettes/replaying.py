@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 import anyio
@@ -23,6 +23,7 @@ from recipelang.backends.cassettes.document import (
     key_of,
     read_cassette,
 )
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import Backend, BackendError, Delta, HostFunction, ModelCall, NotRecorded, Reply
 from recipelang.runtime.values import Json
 
@@ -63,6 +64,10 @@ class Replay:
         """The recording of a call, which nobody gets a second time; none where there is none left."""
         calls = self._left.get(key_of(asked))
         return calls.popleft() if calls else None
+
+    def has(self, asked: Mapping[str, Json]) -> bool:
+        """Whether there is a recording of a call that nobody has got yet."""
+        return bool(self._left.get(key_of(asked)))
 
     @contextmanager
     def playing(self, call: RecordedCall) -> Iterator[float]:

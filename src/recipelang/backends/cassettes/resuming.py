@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import anyio
 import anyio.lowlevel
@@ -29,11 +29,13 @@ from recipelang.backends.cassettes.document import (
     line_of,
 )
 from recipelang.backends.cassettes.replaying import Replay, given_again, replied_again
+from recipelang.quick import dataclass
 from recipelang.runtime.ledger import cost_of
 from recipelang.runtime.ports import (
     Backend,
     BackendError,
     Delta,
+    FailureKind,
     HostFunction,
     ModelCall,
     NotRecorded,
@@ -60,9 +62,12 @@ class Kept:
 
     What they got comes again at once, and all that happened happens again in the order in which it did. A call that was cancelled is written down with what
     follows on it: where nothing follows, the whole run was given up, and the call counts as in flight.
+
+    `in_time`: a call that was given up because its time was up fails so again at once, and not after as long a time.
     """
 
-    def __init__(self, store: Store, run: str, holder: int, done: Recorded) -> None:
+    def __init__(self, store: Store, run: str, holder: int, done: Recorded, *, in_time: bool = False) -> None:
+        self._in_time = in_time
         self._store = store
         self._run = run
         self._holder = holder
@@ -101,6 +106,24 @@ class Kept:
             await self._add([line_of({"kind": "end", "number": 1, **told})], ended=True)
 
     # ------------------------------------------------------ what was done before
+
+    def knows(self, asked: Mapping[str, Json]) -> bool:
+        """Whether a call was made in an earlier process, and not yet again."""
+        return self._replay.has(asked)
+
+    async def given_up_again(self) -> None:
+        """Wait until it is clear that nothing else gives this call up: its time was up, then."""
+        if not self._in_time:
+            await anyio.sleep_forever()
+        left = -1
+        while left != len(self._due):
+            left = len(self._due)
+            await anyio.sleep(LEAST_PATIENCE)
+        raise BackendError(FailureKind.TIMEOUT, "no answer before the time was up, in an earlier turn")
+
+    async def flush(self) -> None:
+        """Write down what has been given up and was followed by nothing."""
+        await self._add([])
 
     async def done_before(self, asked: Mapping[str, Json]) -> RecordedCall | None:
         """How a call ended in an earlier process, in its turn; none where it has to be made."""
@@ -192,29 +215,33 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class KeepingBackend:
-    """Hands the calls of a run that is kept on to a backend, but for those that have been answered before."""
+    """Hands the calls of a run that is kept on to a backend, but for those that have been answered before.
+
+    The run is the one that is going on around it, unless it is given.
+    """
 
     backend: Backend
+    kept: Kept | None = None
 
     async def complete(self, call: ModelCall) -> Reply:
-        kept = _KEPT.get()
+        kept = self.kept or _KEPT.get()
         if kept is None:
             return await self.backend.complete(call)
         asked = asked_of(call)
         done = await kept.done_before(asked)
         if done is not None:
-            return await replied_again(done)
+            return await _heard_again(kept, done)
         async with kept.making(asked, *_most(call)) as made:
             reply = await self.backend.complete(call)
             await made.ended(reply)
             return reply
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
-        kept = _KEPT.get()
+        kept = self.kept or _KEPT.get()
         asked = asked_of(call)
         done = None if kept is None else await kept.done_before(asked)
-        if done is not None:
-            reply = await replied_again(done)
+        if kept is not None and done is not None:
+            reply = await _heard_again(kept, done)
             yield Delta(reply.text, reply)
             return
         async with aclosing(self.backend.stream(call)) as deltas:
@@ -229,27 +256,35 @@ class KeepingBackend:
                     yield delta
 
 
+async def _heard_again(kept: Kept, done: RecordedCall) -> Reply:
+    if isinstance(done.outcome, GivenUp):
+        await kept.given_up_again()
+    return await replied_again(done)
+
+
 def _most(call: ModelCall) -> tuple[Usage, float | None]:
     most, price = most_used(call), call.model.price
     return most, None if price is None else cost_of(price, most.prompt_tokens, most.completion_tokens)
 
 
-def keeping(backend: Backend) -> Backend:
-    """The backend, for runs that are kept and for others."""
-    return KeepingBackend(backend)
+def keeping(backend: Backend, run: Kept | None = None) -> Backend:
+    """The backend, for runs that are kept and for others; or for one run alone."""
+    return KeepingBackend(backend, run)
 
 
-def keeping_function(name: str, cost: float, function: HostFunction) -> HostFunction:
+def keeping_function(name: str, cost: float, function: HostFunction, run: Kept | None = None) -> HostFunction:
     """The same for a function of the host, which is called anew where its process died before it had given anything."""
     called: Callable[..., Awaitable[Json]] = function
 
     async def kept_function(**arguments: Json) -> Json:
-        kept = _KEPT.get()
+        kept = run or _KEPT.get()
         if kept is None:
             return await called(**arguments)
         asked = asked_of_function(name, arguments)
         done = await kept.done_before(asked)
         if done is not None:
+            if isinstance(done.outcome, GivenUp):
+                await kept.given_up_again()
             return await given_again(done)
         async with kept.making(asked, None, cost) as made:
             try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 
 import anyio
 
 from recipelang.ir.plan import Extern, HostCall, Plan
 from recipelang.ir.sizing import HOST_RETRY_DELAY
+from recipelang.quick import dataclass
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame, evaluate
@@ -47,13 +47,16 @@ class CallingHost:
         if boundary is not None:
             why = f"`{name}` was not called: the boundary `{boundary}` keeps the request from it"
             raise RunFailure(RunFailureKind.BOUNDARY, why, step=path)
-        try:
-            frame.account.charge(self.extern.cost)
-        except Refused as refused:
-            raise RunFailure(RunFailureKind.BUDGET, f"`{name}` was not called: {refused}", step=path) from refused
         recorder = execution.recorder
-        content: dict[str, Json] = {"arguments": given} if recorder.content else {}
-        recorder.record("host_call_start", path, extern=name, **content)
+        if execution.turns.knows_function(name, given):  # it was called in an earlier turn of a loop of tools
+            recorder.record("host_call_known", path, extern=name)
+        else:
+            try:
+                frame.account.charge(self.extern.cost)
+            except Refused as refused:
+                raise RunFailure(RunFailureKind.BUDGET, f"`{name}` was not called: {refused}", step=path) from refused
+            told: dict[str, Json] = {"arguments": given} if recorder.content else {}
+            recorder.record("host_call_start", path, extern=name, **told)
         until = min(deadline, now + self.extern.timeout)
         outcome = _Outcome()
         try:
