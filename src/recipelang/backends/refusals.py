@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import BackendError, FailureKind
 
 LONGEST_MESSAGE = 300

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from recipelang.backends.documents import from_bytes
 from recipelang.backends.refusals import excerpt, told_instead
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import BackendError, FailureKind, Reply
 from recipelang.runtime.values import Json, TokenLogprob, Usage, encodable
 

@@ -8,12 +8,12 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, cast
 
 import anyio
 
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import BackendError, FailureKind
 
 LARGEST_BODY = 16 * 1024 * 1024

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import anyio
 
 from recipelang.backends.transport import HttpClient, asked, body_of
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import BackendError
 
 READ_EVERY = 1.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from recipelang.comparing.settings import arguments_of, call_of, settings_of
 from recipelang.ir.certificate import Certificate
 from recipelang.ir.plan import Plan, Recipe
+from recipelang.quick import dataclass
 
 Status = Literal["added", "removed", "changed"]
 GROUPS = {
@@ -58,6 +58,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
+    """What has changed from one plan to another: its bounds, and its parts."""
+
     bounds: tuple[BoundChange, ...]
     changes: tuple[Change, ...]
 

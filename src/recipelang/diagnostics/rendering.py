@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from recipelang.diagnostics.diagnostic import Diagnostic, Edit, Severity
+from recipelang.quick import dataclass
 from recipelang.source import Source, Span
 
 Paint = Callable[[str, str], str]

@@ -6,7 +6,7 @@ import math
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Literal
 
 from recipelang.comparing.settings import arguments_of, settings_of, template_text
@@ -19,6 +19,7 @@ from recipelang.ir import plan as ir
 from recipelang.ir.amounts import dollars
 from recipelang.ir.certificate import Bound
 from recipelang.ir.types import spelled
+from recipelang.quick import dataclass
 from recipelang.semantics.scope import Declared
 from recipelang.syntax import nodes
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from recipelang.drawing.spelling import seconds, spelled
 from recipelang.ir import plan as ir
 from recipelang.ir.expressions import Expression, FailExpression
 from recipelang.ir.reading import names_read
+from recipelang.quick import dataclass
 
 COLORS = {
     "ask": "#3b82f6", "fanout": "#8b5cf6", "cascade": "#f59e0b", "repeat": "#ec4899",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean
+
+from recipelang.quick import dataclass
 
 GAP_X, GAP_Y, LANE, HEAD = 36.0, 46.0, 10.0, 10.0
 """Between two boxes, between two layers, the width that a line takes where it passes a layer, and its straight end."""

@@ -8,7 +8,7 @@ are aligned, and what is too long is broken at its brackets or before its operat
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from typing import cast
 
@@ -30,6 +30,7 @@ from recipelang.formatting.documents import (
     render,
     separated,
 )
+from recipelang.quick import dataclass
 from recipelang.syntax.building import dedented
 from recipelang.syntax.written import Branch, Part, Word, Written
 

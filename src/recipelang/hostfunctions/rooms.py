@@ -12,12 +12,14 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
+
+from recipelang.quick import dataclass
 
 Isolation = Literal["walls", "limits"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TypeVar
 
 from recipelang.hosts.state import MemoryState, SqliteState
+from recipelang.quick import dataclass
 from recipelang.runtime.ledger import Limits, Share, Spend
 from recipelang.runtime.ports import State
 from recipelang.runtime.purses import Purse, Taken, granted

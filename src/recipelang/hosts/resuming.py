@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from recipelang.backends.cassettes.document import HEAD, CassetteProblem, Recorded, line_of, parse_cassette
 from recipelang.backends.cassettes.resuming import Kept, keeping, keeping_function
 from recipelang.hosts.binding import ArgumentProblem
 from recipelang.hosts.recorded import World, entry_again, request_again, run_as_json
 from recipelang.ir.plan import Entry, Plan
+from recipelang.quick import dataclass
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Limits, Lost

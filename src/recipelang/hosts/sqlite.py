@@ -7,11 +7,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio.to_thread
 
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import StoreProblem
 
 if TYPE_CHECKING:

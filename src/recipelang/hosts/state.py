@@ -8,11 +8,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from recipelang.hosts.sqlite import PATIENCE, Form, SqliteFile
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json
 
 _T = TypeVar("_T")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from recipelang.quick import dataclass
 
 Data = Any  # Any: whatever a YAML document holds
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from recipelang.importing.reading import Data, Part, Remarks
+from recipelang.quick import dataclass
 
 LIKENESS = 0.6
 """Of a threshold between embeddings, the share that is right for likeness of words."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from recipelang.ir.limits import Amount, Count
+from recipelang.quick import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from recipelang.ir.expressions import ContractReference, Expression, Variable, free_variables
 from recipelang.ir.plan import (
@@ -22,6 +21,7 @@ from recipelang.ir.plan import (
 )
 from recipelang.ir.reading import calls_of
 from recipelang.ir.types import AnswerType, ListType, OptionalType, RecordType, Type
+from recipelang.quick import dataclass
 
 
 def speaking_step(recipe: Recipe) -> str | None:

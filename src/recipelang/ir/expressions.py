@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from recipelang.ir.limits import Finite
 from recipelang.ir.tagging import ByKind
 from recipelang.ir.types import Type
+from recipelang.quick import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ models, backends and contracts are qualified by their module where two modules w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Literal
 
 from recipelang.ir.certificate import Certificate
@@ -16,6 +16,7 @@ from recipelang.ir.sizing import DEFAULT_HOST_BYTES
 from recipelang.ir.tagging import ByKind
 from recipelang.ir.template import Template
 from recipelang.ir.types import Type
+from recipelang.quick import dataclass
 
 DEFAULT_COOLDOWN = 10.0
 """Seconds for which a model that failed too often is not called."""
@@ -416,6 +417,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """All that recipes come to, by names that are whole: what a host runs, and a document keeps."""
+
     backends: dict[str, Backend] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from recipelang.ir.expressions import (
     ApplyExpression,
@@ -17,6 +16,7 @@ from recipelang.ir.expressions import (
 from recipelang.ir.plan import Cascade, Fanout, Let, Perform, Recipe, RecipeCall, Repeat, Return, Role, RoleCall, Step
 from recipelang.ir.reading import calls_of, expressions_of
 from recipelang.ir.template import Section, Slot, Template
+from recipelang.quick import dataclass
 
 Place = tuple[str, str]
 """A recipe, and a step or a parameter of it."""

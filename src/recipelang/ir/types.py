@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from recipelang.ir.tagging import ByKind
+from recipelang.quick import dataclass
 
 
 @dataclass(frozen=True, slots=True)

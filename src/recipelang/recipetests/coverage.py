@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from recipelang.compilation import Compilation
 from recipelang.ir import plan as ir
+from recipelang.quick import dataclass
 from recipelang.recipetests.observing import Watched
 from recipelang.recipetests.results import TestResult
 from recipelang.semantics.checking import Checked

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import unified_diff
 
 from recipelang.diagnostics.rendering import excerpt
+from recipelang.quick import dataclass
 from recipelang.recipetests.coverage import Coverage
 from recipelang.recipetests.results import Problem, TestResult, Unmet
 from recipelang.recipetests.telling import told, used

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from recipelang.quick import dataclass
 from recipelang.recipetests.observing import Watched
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.ledger import Spend

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from recipelang.ir.certificate import Bound, Certificate
 from recipelang.ir.plan import Budget, Choose, Entry, HostCall, Let, Plan, RecipeCall, Return, Step
+from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.ledger import ROUNDING, Limits
@@ -15,7 +16,6 @@ from recipelang.runtime.members import images_of
 from recipelang.runtime.needs import needs_of
 from recipelang.runtime.prompts import request_bytes
 from recipelang.runtime.prospects import bounds_of_arms
-from recipelang.runtime.quick import dataclass
 from recipelang.runtime.scheduling import PreparedRecipe
 from recipelang.runtime.values import Request
 

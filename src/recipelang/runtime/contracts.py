@@ -6,12 +6,12 @@ import ast
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from recipelang.ir.patterns import compiled_pattern
 from recipelang.ir.plan import Check, Contract, Model
 from recipelang.ir.schema import schema_validator
+from recipelang.quick import dataclass
 from recipelang.runtime.operators import finite
 from recipelang.runtime.planning import read_plan
 from recipelang.runtime.values import Json, Value, encodable, from_json

@@ -11,11 +11,11 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
 from recipelang.ir.patterns import PatternSet, compiled_pattern
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Answer, Json, Message, Request, encodable
 
 DEEPEST = 40

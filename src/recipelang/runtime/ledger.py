@@ -10,7 +10,7 @@ from typing import TypeVar
 import anyio
 
 from recipelang.ir.plan import Model, Price
-from recipelang.runtime.quick import dataclass
+from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.values import Json, Usage
 
 ROUNDING = 1e-9

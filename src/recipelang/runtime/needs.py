@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from recipelang.ir.certificate import Bound, Certificate
 from recipelang.ir.expressions import Constant
 from recipelang.ir.plan import Choose, Fanout, HostCall, Let, Recipe, RecipeCall, Return, Step
+from recipelang.quick import dataclass
 from recipelang.runtime.ledger import Need, Share
 
 

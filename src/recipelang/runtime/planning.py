@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from recipelang.ir.plan import Model
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json, Said, Task, TaskPlan
 
 

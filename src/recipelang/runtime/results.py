@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 
 from recipelang.ir.sizing import GREATEST_INTEGER
 from recipelang.ir.types import (
@@ -20,6 +20,7 @@ from recipelang.ir.types import (
     Type,
     spelled,
 )
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json, RecordValue, Said, Value
 
 

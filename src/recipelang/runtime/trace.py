@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.ports import Clock, Event, Journal
-from recipelang.runtime.quick import dataclass
 from recipelang.runtime.values import Json, Message, encodable
 
 TRACE_VERSION = 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from recipelang.ir.plan import Contract, Model, Price
 from recipelang.ir.sizing import REQUEST_REPAIRS
-from recipelang.runtime.quick import dataclass
+from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.readings import Readings
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from recipelang.diagnostics import Edit, Fix, Label, Report
 from recipelang.diagnostics.catalogue import names, types
 from recipelang.diagnostics.suggesting import nearest
+from recipelang.quick import dataclass
 from recipelang.semantics.expressions import listed
 from recipelang.source import Span
 from recipelang.syntax import nodes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 
 from recipelang.diagnostics import Edit, Fix, Label, Report
@@ -12,6 +11,7 @@ from recipelang.diagnostics.suggesting import nearest
 from recipelang.ir import plan as ir
 from recipelang.ir.expressions import Expression
 from recipelang.ir.types import AnswerType, ContractType, FloatType, IntType, ModelType, NeverType, Type, spelled
+from recipelang.quick import dataclass
 from recipelang.semantics.contracts import MAX_REPAIRS
 from recipelang.semantics.declarations import MAX_TEMPERATURE
 from recipelang.semantics.expressions import Elaborator, listed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, cast
 
 from recipelang.diagnostics import Report
@@ -12,6 +11,7 @@ from recipelang.ir import plan as ir
 from recipelang.ir.patterns import BadPattern, compiled_pattern
 from recipelang.ir.schema import BadSchema, has_schema, schema_text, schema_validator
 from recipelang.ir.types import NeverType, RecordType, Type, spelled
+from recipelang.quick import dataclass
 from recipelang.semantics.attributes import Attributes, dotted, read_attributes
 from recipelang.semantics.modules import beside
 from recipelang.semantics.scope import Module

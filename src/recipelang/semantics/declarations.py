@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from recipelang.diagnostics import Edit, Fix, Label, Report
@@ -19,6 +18,7 @@ from recipelang.ir.types import (
     Type,
     spelled,
 )
+from recipelang.quick import dataclass
 from recipelang.semantics.attributes import Attributes, read_attributes
 from recipelang.semantics.contracts import MAX_REPAIRS, record_schema
 from recipelang.semantics.expressions import Elaborator, listed

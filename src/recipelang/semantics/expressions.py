@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, cast
 
 from recipelang.diagnostics import Edit, Fix, Label, Report
@@ -30,6 +29,7 @@ from recipelang.ir.types import (
     Type,
     spelled,
 )
+from recipelang.quick import dataclass
 from recipelang.resources import standard_recipe_names
 from recipelang.semantics import members
 from recipelang.semantics.advising import (

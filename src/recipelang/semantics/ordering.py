@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from itertools import pairwise
 
 from recipelang.diagnostics import Label, Report
 from recipelang.diagnostics.catalogue import bounds, warnings
+from recipelang.quick import dataclass
 from recipelang.semantics.scope import Local
 from recipelang.syntax import nodes
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from recipelang.diagnostics import Report
 from recipelang.diagnostics.catalogue import types
 from recipelang.ir.plan import Parameter, Planning
 from recipelang.ir.types import IntType, ListType, ModelType, PlanType
+from recipelang.quick import dataclass
 from recipelang.syntax import nodes
 
 HELP = "`-> plan(workers, most)`: `workers` is a parameter such as `workers: model[1..6]`, `most` one such as `most: int(1..8)`"

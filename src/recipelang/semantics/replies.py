@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from recipelang.diagnostics import Edit, Fix
 from recipelang.diagnostics.catalogue import testing as codes
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.ir.types import RecordType, TextType, Type
+from recipelang.quick import dataclass
 from recipelang.semantics.attributes import Attributes, read_attributes
 from recipelang.semantics.declarations import Declarer
 from recipelang.semantics.expressions import listed

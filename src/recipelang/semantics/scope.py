@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from recipelang.ir.types import Type
+from recipelang.quick import dataclass
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from recipelang.ir import plan as ir
 from recipelang.ir.expressions import Expression
 from recipelang.ir.types import Type
+from recipelang.quick import dataclass
 from recipelang.source import Span
 from recipelang.syntax import nodes
 

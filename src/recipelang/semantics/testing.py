@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, Protocol, cast
 
 from recipelang.diagnostics import Edit, Fix, Label, Report
@@ -26,6 +26,7 @@ from recipelang.ir.types import (
     TextType,
     Type,
 )
+from recipelang.quick import dataclass
 from recipelang.semantics.attributes import Attributes, read_attributes
 from recipelang.semantics.calling import Caller, SignatureOf
 from recipelang.semantics.declarations import Declarer

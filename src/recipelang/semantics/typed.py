@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from recipelang.ir.expressions import Constant, Expression
 from recipelang.ir.types import BoolType, IntType, NeverType, ScoreType, Type
+from recipelang.quick import dataclass
 
 
 @dataclass(frozen=True, slots=True)

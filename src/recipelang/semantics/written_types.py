@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import cast
 
 from recipelang.diagnostics import Edit, Fix, Label, Report
@@ -21,6 +20,7 @@ from recipelang.ir.types import (
     RecordType,
     Type,
 )
+from recipelang.quick import dataclass
 from recipelang.semantics.advising import advice
 from recipelang.semantics.expressions import Elaborator, listed
 from recipelang.semantics.reserved import PLAIN_TYPES, TYPE_NAMES

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 
 import anyio
@@ -16,6 +15,7 @@ from starlette.types import Scope
 
 from recipelang.hosts.purses import StatePurses
 from recipelang.hosts.state import MemoryState
+from recipelang.quick import dataclass
 from recipelang.runtime.ledger import NO_LIMITS, Limits
 from recipelang.runtime.ports import State, StoreProblem
 from recipelang.runtime.values import Json

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.hosts.engine import Engine
@@ -13,6 +12,7 @@ from recipelang.ir.certificate import Certificate, Linear
 from recipelang.ir.commitment import answering_calls, commitment
 from recipelang.ir.document import digest_of
 from recipelang.ir.plan import Entry, Plan, Recipe
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json, Wishes
 from recipelang.serving.keys import Key
 from recipelang.serving.problems import Problem, ProblemKind

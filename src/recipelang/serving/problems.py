@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
+from recipelang.quick import dataclass
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.ports import BackendError, FailureKind
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from recipelang.ir.plan import Plan
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import Event
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Json

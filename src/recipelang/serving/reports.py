@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import Event
 from recipelang.runtime.trace import messages_as_json
 from recipelang.runtime.values import Json

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from recipelang.quick import dataclass
 from recipelang.runtime.values import Json
 from recipelang.simulation.running import Outcome
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
 from recipelang.backends.cassettes import CassetteProblem, Recorded
 from recipelang.backends.cassettes.document import parse_cassette
+from recipelang.quick import dataclass
 from recipelang.runtime.confidence import confidence
 from recipelang.runtime.ports import BackendError, FailureKind, Reply
 from recipelang.simulation.profiles import Profile, ProfileProblem, Profiles, Quantiles, Sureness

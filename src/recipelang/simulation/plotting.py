@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from recipelang.quick import dataclass
 from recipelang.simulation.figures import Figure
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 560, 130, 80, 34, 52

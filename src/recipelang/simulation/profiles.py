@@ -8,10 +8,11 @@ import re
 import tomllib
 from bisect import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import NormalDist
 from typing import Any
 
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import FailureKind
 
 NORMAL = NormalDist()

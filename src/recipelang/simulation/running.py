@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -11,6 +10,7 @@ import anyio
 
 from recipelang.hosts.local import models_of
 from recipelang.ir.plan import Entry, Plan
+from recipelang.quick import dataclass
 from recipelang.recipetests.virtual_time import VirtualTimeLoop
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import Interpreter

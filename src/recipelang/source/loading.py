@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
+from recipelang.quick import dataclass
 from recipelang.source.text import Source
 
 SUFFIX = ".recipe"

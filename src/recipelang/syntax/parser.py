@@ -8,7 +8,6 @@ import os
 import re
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -21,6 +20,7 @@ from lark.lexer import TerminalDef
 from recipelang.diagnostics import Diagnostic, Report
 from recipelang.diagnostics.catalogue import modules
 from recipelang.diagnostics.catalogue import syntax as codes
+from recipelang.quick import dataclass
 from recipelang.resources import grammar_text, user_cache
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes

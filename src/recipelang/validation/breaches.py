@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from recipelang.ir.amounts import dollars
 from recipelang.ir.certificate import Bound, Certificate, StepBound
 from recipelang.ir.plan import Budget
+from recipelang.quick import dataclass
 
 
 @dataclass(frozen=True, slots=True)

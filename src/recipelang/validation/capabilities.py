@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from recipelang.ir.plan import Entry, Model, Plan, Role
 from recipelang.ir.sureness import Place, Reading, readings, steps_asked
 from recipelang.ir.template import Section, Template, Words
+from recipelang.quick import dataclass
 from recipelang.validation.bounds import Prover, Visit
 from recipelang.validation.evaluating import evaluate
 from recipelang.validation.values import Nothing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from recipelang.ir import plan as ir
 from recipelang.ir.expressions import (
@@ -20,6 +19,7 @@ from recipelang.ir.functions import FUNCTIONS
 from recipelang.ir.reading import calls_of, expressions_of, names_in, names_read
 from recipelang.ir.template import Section, Slot, Template, Words
 from recipelang.ir.types import ListType
+from recipelang.quick import dataclass
 
 
 @dataclass(frozen=True, slots=True)

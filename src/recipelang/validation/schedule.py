@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recipelang.ir.plan import Recipe, Step
 from recipelang.ir.reading import names_read
+from recipelang.quick import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from recipelang.ir.certificate import Linear
+from recipelang.quick import dataclass
 
 NOTHING = Linear()
 

@@ -9,10 +9,10 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import BackendError, FailureKind, ModelCall, Reply
 from recipelang.runtime.trace import messages_as_json
 from recipelang.runtime.values import Json, TokenLogprob, Usage, encodable

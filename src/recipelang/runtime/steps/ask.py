@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from recipelang.ir.plan import Ask, Plan
+from recipelang.quick import dataclass
 from recipelang.runtime.frame import Frame
 from recipelang.runtime.steps.calls import PreparedCall, prepare_call
 from recipelang.runtime.steps.prepared import (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import Protocol
 
 from recipelang.ir.plan import Call, Plan, RecipeCall
+from recipelang.quick import dataclass
 from recipelang.runtime.calling import prepare_role_call
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.frame import Frame, evaluate

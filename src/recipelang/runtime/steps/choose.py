@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from recipelang.ir.expressions import FailExpression
 from recipelang.ir.plan import Arm, ArmCall, Choose, Plan
 from recipelang.ir.reading import weighs
+from recipelang.quick import dataclass
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame, evaluate

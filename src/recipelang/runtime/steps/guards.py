@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from recipelang.ir.expressions import BinaryExpression, Expression, Variable
 from recipelang.ir.plan import Plan
+from recipelang.quick import dataclass
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.frame import evaluate
 from recipelang.runtime.values import Json, Value

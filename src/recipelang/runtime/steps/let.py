@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from recipelang.ir.plan import Let, Plan
+from recipelang.quick import dataclass
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.frame import Frame, evaluate
 from recipelang.runtime.steps.prepared import PreparedStep, names_in

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from recipelang.ir.expressions import Expression, free_variables
 from recipelang.ir.plan import ArmCall, Plan, RecipeCall, RoleCall
+from recipelang.quick import dataclass
 from recipelang.runtime.expressions import Environment, Evaluator, compile_expression
 from recipelang.runtime.frame import Frame, evaluate
 from recipelang.runtime.values import Value

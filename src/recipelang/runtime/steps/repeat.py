@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 from recipelang.ir.plan import Plan, Repeat
+from recipelang.quick import dataclass
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.frame import Frame, evaluate
 from recipelang.runtime.steps.calls import PreparedCall, prepare_call

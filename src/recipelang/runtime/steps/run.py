@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from recipelang.ir.plan import Plan, Run
+from recipelang.quick import dataclass
 from recipelang.runtime.frame import Frame
 from recipelang.runtime.steps.calls import PreparedRecipeCall, prepare_recipe_call
 from recipelang.runtime.steps.prepared import PreparedStep, names_in, names_in_call, prepare_fallback
