@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from recipelang.hosts.binding import ArgumentProblem
     from recipelang.hosts.blocking import BlockingEngine
     from recipelang.hosts.bundling import bundled
+    from recipelang.hosts.caching import Cache
     from recipelang.hosts.engine import Engine
     from recipelang.hosts.functions import FunctionProblem
     from recipelang.hosts.locking import Lock, lock_of, read_lock
-    from recipelang.hosts.purses import MemoryPurses, SqlitePurses
+    from recipelang.hosts.purses import MemoryPurses, SqlitePurses, StatePurses
     from recipelang.hosts.recipes import CompileError
     from recipelang.hosts.requests import RequestProblem
     from recipelang.hosts.stores import MemoryStore, SqliteStore
     from recipelang.hosts.state import MemoryState, SqliteState
+    from recipelang.hosts.stores import MemoryStore, SqliteStore
+    from recipelang.hosts.tracing import Tracing, TracingProblem
     from recipelang.hosts.redis import RedisStore
     from recipelang.ir.document import Bundle, PlanProblem, dump, load, load_bundle
     from recipelang.ir.plan import Plan
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
         Journal,
         ModelCall,
         NotRecorded,
+        State,
         Reply,
         Store,
         StoreProblem,
@@ -58,6 +62,7 @@ _HOMES = {
     "BackendError": "runtime.ports",
     "BackendProblem": "backends.opening",
     "BlockingEngine": "hosts.blocking",
+    "Cache": "hosts.caching",
     "Bundle": "ir.document",
     "Cassette": "backends.cassettes",
     "CassetteProblem": "backends.cassettes",
@@ -74,6 +79,7 @@ _HOMES = {
     "Limits": "runtime.ledger",
     "LoadProblem": "source",
     "Lock": "hosts.locking",
+    "MemoryState": "hosts.state",
     "MemoryPurses": "hosts.purses",
     "MemoryStore": "hosts.stores",
     "ModelCall": "runtime.ports",
@@ -90,14 +96,18 @@ _HOMES = {
     "RunTests": "hostfunctions.testing",
     "ScriptedBackend": "backends.scripted",
     "Spend": "runtime.ledger",
+    "SqliteState": "hosts.state",
+    "RedisStore": "hosts.redis",
     "SqlitePurses": "hosts.purses",
+    "State": "runtime.ports",
+    "StatePurses": "hosts.purses",
     "SqliteStore": "hosts.stores",
     "Store": "runtime.ports",
     "StoreProblem": "runtime.ports",
+    "Tracing": "hosts.tracing",
+    "TracingProblem": "hosts.tracing",
     "Trace": "runtime.trace",
     "Usage": "runtime.values",
-    "SqliteState": "hosts.state",
-    "RedisStore": "hosts.redis",
     "bundled": "hosts.bundling",
     "compile_file": "compilation",
     "compile_text": "compilation",
@@ -118,6 +128,7 @@ __all__ = [
     "BackendError",
     "BackendProblem",
     "BlockingEngine",
+    "Cache",
     "Bundle",
     "Cassette",
     "CassetteProblem",
@@ -134,6 +145,7 @@ __all__ = [
     "Limits",
     "LoadProblem",
     "Lock",
+    "MemoryState",
     "MemoryPurses",
     "MemoryStore",
     "ModelCall",
@@ -150,10 +162,16 @@ __all__ = [
     "RunTests",
     "ScriptedBackend",
     "Spend",
+    "SqliteState",
+    "RedisStore",
     "SqlitePurses",
+    "State",
+    "StatePurses",
     "SqliteStore",
     "Store",
     "StoreProblem",
+    "Tracing",
+    "TracingProblem",
     "Trace",
     "Usage",
     "bundled",
@@ -162,8 +180,6 @@ __all__ = [
     "difference",
     "dump",
     "load",
-    "SqliteState",
-    "RedisStore",
     "load_bundle",
     "lock_of",
     "read_lock",

@@ -19,7 +19,7 @@ import pytest
 from recipelang.cli.main import main
 from recipelang.serving.keys import digest_of_key
 from served import team_file
-from upstream import Answer, Received, Upstream, replying
+from upstream import Answer, Received, Upstream, http, replying
 
 ASKED = {"model": "vllm-sr/auto", "messages": [{"role": "user", "content": "?"}]}
 
@@ -138,3 +138,35 @@ def test_answers_under_way_end_before_it_stops(tmp_path: Path) -> None:
             go.set()
             assert answer.result(20).json()["choices"][0]["message"]["content"] == "Jupiter."
             assert server.wait(20) == 0
+
+
+def test_it_sends_spans_by_otlp_and_answers_equal_requests_from_its_cache_where_it_is_told_to(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    settings = tmp_path / "server.toml"
+    settings.write_text(
+        'recipes = ["team.recipe"]\nport = 0\ntraces = "spans"\nstate = "state.db"\n[cache]\nseconds = 60\n'
+    )
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+
+    def script(request: Received) -> Answer:
+        return http(200, b"", type="application/x-protobuf") if request.path == "/v1/traces" else replying()(request)
+
+    with Upstream(script) as upstream:
+        team_file(tmp_path, upstream)
+        command = [sys.executable, "-m", "recipelang.cli.main", "serve", "--config", str(settings)]
+        environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": upstream.origin}
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
+            assert server.stderr is not None
+            ready = next(line for line in server.stderr if line.startswith("ready at"))
+            (address,) = re.findall(r"http://\S+", ready)
+            answers = [httpx2.post(f"{address}/chat/completions", json=ASKED, headers=headers) for _ in range(2)]
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(20) == 0
+    assert [answer.headers.get("x-recipelang-cached-calls") for answer in answers] == [None, "1"]
+    (asked,) = [request for request in upstream.requests if request.path != "/v1/traces"]
+    assert asked.headers["traceparent"].split("-")[1] == trace
+    spans = b"".join(request.body for request in upstream.requests if request.path == "/v1/traces")
+    assert bytes.fromhex(trace) in spans
+    assert spans.count(b"invoke_workflow vllm-sr/auto") == 2
+    assert b"Jupiter" not in spans

@@ -27,11 +27,13 @@ from recipelang.cli.progress import error_console, say
 from recipelang.cli.pulling import pull
 from recipelang.compilation import compile_file
 from recipelang.hosts.binding import ArgumentProblem, find
+from recipelang.hosts.caching import Cache
 from recipelang.hosts.engine import Engine, EngineOptions
 from recipelang.hosts.exposing import part_of, plans_to_serve, with_names
 from recipelang.hosts.local import local_models_in
 from recipelang.hosts.recipes import together
-from recipelang.hosts.state import SqliteState
+from recipelang.hosts.state import MemoryState, SqliteState
+from recipelang.hosts.tracing import Tracing, TracingProblem, exported
 from recipelang.ir.plan import Plan
 from recipelang.localmodels.catalogue import LOCAL_MODELS
 from recipelang.localmodels.server import TAKES, can_serve, local_models
@@ -223,11 +225,20 @@ async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.sock
     console, settings = serving.console, serving.settings
     state = None if settings.state is None else SqliteState(settings.state)
     keys = None if settings.keys is None else Keys(settings.keys, state=state)
+    cache = None
+    if settings.cache_seconds is not None:
+        kept = MemoryState() if state is None else state
+        cache = Cache(settings.cache_seconds, settings.cache_across_keys, kept)
     async with AsyncExitStack() as stack:
         models = await stack.enter_async_context(
             local_models(serving.store, lambda what: say(console, what, "dim") if what else None)
         )
-        options: EngineOptions = {"endpoints": models, "ledger": None if keys is None else keys.purses}
+        options: EngineOptions = {
+            "endpoints": models,
+            "ledger": None if keys is None else keys.purses,
+            "cache": cache,
+            "tracing": _tracing(settings, stack),
+        }
         engines = [await stack.enter_async_context(Engine(plan, **options)) for plan in plans]
         watchers = [] if settings.log == "none" else [RequestLog(content=settings.log == "content")]
         try:
@@ -239,6 +250,16 @@ async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.sock
             await group.start(_reload_when_told, application, serving, options)
         await _run_server(application, plans, serving, listener)
         group.cancel_scope.cancel()
+
+
+def _tracing(settings: Settings, stack: AsyncExitStack) -> Tracing | None:
+    """Who makes spans, where they are wanted; what is left of them is sent in the end."""
+    if settings.traces == "none":
+        return None
+    try:
+        return stack.enter_context(exported(settings.traces == "content"))
+    except TracingProblem as problem:
+        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
 
 
 async def _reload_when_told(

@@ -40,16 +40,29 @@ def event_as_json(event: Event) -> dict[str, Json]:
     return {"at": round(event.at, 6), "kind": event.kind, "step": event.step, **_plain(event.data)}
 
 
+_CONTENT = frozenset(["messages", "text", "arguments"])
+"""The fields of events that say what was said, and are there only where that is wanted; and `value` of a host's function."""
+
+
+def without_content(event: Event) -> Event:
+    """The event as it is where nothing of what was said is wanted."""
+    hidden = _CONTENT | {"value"} if event.kind == "host_call_end" else _CONTENT
+    return Event(event.at, event.kind, event.step, {n: told for n, told in event.data.items() if n not in hidden})
+
+
 class Recorder:
-    """Writes the events of one run and tells each to the journal. `content`: whether texts are written too."""
+    """Writes the events of one run and tells each to the journal and the tracer. `content`: whether texts are written too."""
 
-    __slots__ = ("_journal", "_now", "_start", "content", "events")
+    __slots__ = ("_journal", "_now", "_start", "content", "events", "tracer")
 
-    def __init__(self, clock: Clock, journal: Journal | None = None, content: bool = False) -> None:
+    def __init__(
+        self, clock: Clock, journal: Journal | None = None, content: bool = False, tracer: Tracer | None = None
+    ) -> None:
         self._now = clock.now
         self._start = clock.now()
         self._journal = journal
         self.content = content
+        self.tracer = tracer
         self.events: list[Event] = []
 
     def elapsed(self) -> float:
@@ -62,6 +75,8 @@ class Recorder:
     def record(self, kind: str, step: str, /, **data: Json) -> None:
         event = Event(self._now() - self._start, kind, step, data)
         self.events.append(event)
+        if self.tracer is not None:
+            self.tracer.record(event)
         if self._journal is not None:
             self._tell(self._journal, event)
 

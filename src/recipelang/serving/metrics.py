@@ -51,7 +51,8 @@ class Metrics:
         models = {event.data["call"]: event.data["model"] for event in report.events if event.kind == "call_start"}
         for event in report.events:
             if event.kind in _ENDS:
-                self._calls.labels(models[event.data["call"]], _ENDS[event.kind]).inc()
+                ended = "cached" if event.data.get("cached") else _ENDS[event.kind]
+                self._calls.labels(models[event.data["call"]], ended).inc()
 
     def reloaded(self, fine: bool) -> None:
         self._reloads.labels("ok" if fine else "refused").inc()

@@ -32,6 +32,7 @@ class Books:
     priced: bool = True  # whether all models that were called have a price
     unsaid_prompt: int = 0  # of whole replies that came without usage, at most; part of `unknown_tokens`
     unsaid_completion: int = 0
+    cached_calls: int = 0  # answered by a reply that was known: no call of a model, and free
 
     @property
     def tokens(self) -> int:
@@ -41,6 +42,7 @@ class Books:
 def books_of(events: Iterable[Event], plan: Plan) -> Books:
     """The sums over the calls of a run."""
     calls = prompt = completion = unknown_calls = unknown_tokens = wasted = unsaid_prompt = unsaid_completion = 0
+    cached = 0
     cost = unknown_cost = 0.0
     priced = True
     for event in events:
@@ -49,6 +51,9 @@ def books_of(events: Iterable[Event], plan: Plan) -> Books:
         if event.kind not in _CALL_ENDS:
             continue
         told = event.data
+        if told.get("cached"):
+            cached += 1
+            continue
         calls += 1
         wasted += event.kind != "call_end"
         priced = priced and told["cost"] is not None
@@ -75,6 +80,7 @@ def books_of(events: Iterable[Event], plan: Plan) -> Books:
         priced,
         unsaid_prompt,
         unsaid_completion,
+        cached,
     )
 
 
@@ -93,6 +99,7 @@ def receipt_of(trace: Trace, books: Books, digests: dict[str, Json], seconds: fl
             "cost_at_most": books.unknown_cost if books.priced else None,
         },
         "wasted_calls": books.wasted_calls,
+        "cached_calls": books.cached_calls,
         "seconds": round(seconds, 6),
         "steps": _steps(trace.events),
         "model_calls": _calls(trace.events),
@@ -150,6 +157,8 @@ def _calls(events: Iterable[Event]) -> list[dict[str, Json]]:
                 call["why"] = why
             call["seconds"] = round(event.at - call["began"], 6)
             call |= {name: told[name] for name in ("prompt_tokens", "completion_tokens", "reported", "cost")}
+            if told.get("cached"):
+                call["cached"] = True
         elif event.kind == "call_refused":
             unsent.append(
                 {

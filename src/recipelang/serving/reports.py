@@ -70,6 +70,7 @@ class RequestLog:
             "completion_tokens": books.completion_tokens,
             "cost": books.cost if books.priced else None,
             "wasted_calls": books.wasted_calls,
+            "cached_calls": books.cached_calls,
         }
         if self._content:
             messages = [] if report.request is None else messages_as_json(report.request.messages)

@@ -15,6 +15,7 @@ from recipelang.serving.keys import Key, digest_of_key
 from recipelang.serving.problems import Problem
 
 LOGS = ("none", "requests", "content")
+TRACES = ("none", "spans", "content")
 
 
 class SettingsProblem(Exception):
@@ -32,7 +33,10 @@ class Settings:
     patience: int = 30
     log: str = "none"
     metrics: bool = True
+    traces: str = "none"
     state: str | None = None
+    cache_seconds: float | None = None  # none: replies are not kept
+    cache_across_keys: bool = False
     keys: tuple[Key, ...] | None = None
 
 
@@ -55,6 +59,7 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
     state, metrics, keys = given.text("state"), given.take("metrics"), given.take("keys")
     if metrics is not None and not isinstance(metrics, bool):
         given.refuse("metrics", "is neither true nor false")
+    cache = given.inner("cache")
     found = Settings(
         recipes=_files(given, "recipes", folder),
         uses=_files(given, "with", folder),
@@ -63,9 +68,15 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
         patience=_or(given.whole("patience", 0, 86_400), default.patience),
         log=given.one_of("log", LOGS) or default.log,
         metrics=default.metrics if metrics is None else metrics,
+        traces=given.one_of("traces", TRACES) or default.traces,
         state=None if state is None else str(folder / state),
+        cache_seconds=cache.number("seconds", 1),
+        cache_across_keys=cache.flag("across_keys"),
         keys=None if keys is None else _keys(keys, environment),
     )
+    if found.cache_seconds is None and found.cache_across_keys:
+        cache.refuse("seconds", "is missing")
+    cache.end()
     given.end()
     return found
 
@@ -73,7 +84,7 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
 def _of_environment(found: Settings, environment: Mapping[str, str]) -> Settings:
     """What an operator may set without a file; a number is a text there."""
     told: dict[str, Any] = {}
-    for name in ("host", "port", "patience", "log", "metrics", "state"):
+    for name in ("host", "port", "patience", "log", "traces", "metrics", "state", "cache_seconds"):
         value = environment.get(f"RECIPELANG_{name.upper()}")
         if value:
             told[f"RECIPELANG_{name.upper()}"] = int(value) if value.isascii() and value.isdigit() else value
@@ -86,7 +97,9 @@ def _of_environment(found: Settings, environment: Mapping[str, str]) -> Settings
         patience=_or(given.whole("RECIPELANG_PATIENCE", 0, 86_400), found.patience),
         log=given.one_of("RECIPELANG_LOG", LOGS) or found.log,
         metrics=found.metrics if metrics is None else metrics == "on",
+        traces=given.one_of("RECIPELANG_TRACES", TRACES) or found.traces,
         state=given.text("RECIPELANG_STATE") or found.state,
+        cache_seconds=given.number("RECIPELANG_CACHE_SECONDS", 1) or found.cache_seconds,
     )
 
 

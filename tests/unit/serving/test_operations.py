@@ -7,6 +7,7 @@ import logging
 import statistics
 import threading
 import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import openai
 import pytest
 from starlette.applications import Starlette
 
-from recipelang import Engine, Limits, ScriptedBackend
+from recipelang import Cache, Engine, Limits, Reply, ScriptedBackend, Usage
 from recipelang.hosts.state import MemoryState, SqliteState
 from recipelang.serving import Key, Keys, Report, RequestLog, app, reload
 from recipelang.serving.keys import LEASE
@@ -274,6 +275,58 @@ def test_when_a_client_goes_away_its_call_upstream_closes_at_once(tmp_path: Path
             upstream.wait_until(lambda its: its.open == 0)
             took.append(time.perf_counter() - left)
     assert statistics.median(took) < 0.1
+
+
+# -------------------------------------------------------------------- cache and traces
+
+
+def numbered() -> ScriptedBackend:
+    numbers = count(1)
+    return ScriptedBackend(lambda call: Reply(f"answer {next(numbers)}", usage=Usage(11, 3)))
+
+
+def test_an_equal_request_is_answered_from_the_cache_and_the_answer_says_so(tmp_path: Path) -> None:
+    reports: list[Report] = []
+    backend = numbered()
+    keys = Keys([Key.of("ann", "ann-1"), Key.of("bob", "bob-1")])
+    options: dict[str, Any] = {"keys": keys, "cache": Cache(), "watchers": [reports.append], "metrics": True}
+    application = app(team_over(tmp_path), backends={"lab": backend}, **options)
+    first, again = ask(application, ANN, 2, model="team/panel", recipelang={"receipt": True})
+    assert first.json()["choices"] == again.json()["choices"]
+    assert ("x-recipelang-cached-calls" in first.headers, again.headers["x-recipelang-cached-calls"]) == (False, "4")
+    receipt = again.json()["recipelang"]
+    assert (receipt["calls"], receipt["cached_calls"], receipt["cost"]) == (0, 4, 0.0)
+    assert all(call["cached"] for call in receipt["model_calls"])
+    assert again.json()["usage"]["total_tokens"] == 0
+    assert [report.books.cached_calls for report in reports] == [0, 4]
+    assert b'recipelang_model_calls_total{ended="cached",model="small"} 1.0' in application.state.metrics.page()
+    assert len(backend.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("headers", "more", "hits"),
+    [(ANN, {}, True), (BOB, {}, False), (ANN, {"seed": 7}, False), (ANN, {"temperature": 0.1}, False), (ANN, {"user": "x"}, True)],
+)  # fmt: skip
+def test_only_what_is_sent_and_whose_key_it_is_decide_whether_a_reply_serves_again(
+    tmp_path: Path, headers: dict[str, str], more: dict[str, Any], hits: bool
+) -> None:
+    keys = Keys([Key.of("ann", "ann-1"), Key.of("bob", "bob-1")])
+    application = app(team_over(tmp_path), backends={"lab": numbered()}, keys=keys, cache=Cache())
+    ask(application, ANN, model="vllm-sr/auto")
+    (answer,) = ask(application, headers, model="vllm-sr/auto", **more)
+    assert ("x-recipelang-cached-calls" in answer.headers) == hits
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_trace_goes_on_from_the_client_to_the_models(tmp_path: Path, stream: bool) -> None:
+    parents = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "tracestate": "vendor=1"}
+    with serving(tmp_path) as (address, upstream):
+        for told in (parents, {"traceparent": "nonsense", "tracestate": "vendor=1"}):
+            httpx2.post(f"{address}/v1/chat/completions", json={**BODY, "stream": stream}, headers=told)
+    assert [{name: one.headers.get(name) for name in parents} for one in upstream.requests] == [
+        parents,
+        dict.fromkeys(parents),
+    ]
 
 
 # -------------------------------------------------------------------- other recipes

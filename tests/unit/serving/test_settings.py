@@ -15,6 +15,7 @@ recipes = ["team.recipe", "std.direct"]
 port = 9000
 log = "requests"
 state = "used.db"
+traces = "spans"
 
 [keys.ann]
 env = "ANN_KEY"
@@ -25,6 +26,10 @@ at_once = 4
 
 [keys.bob]
 sha256 = "{digest}"
+
+[cache]
+seconds = 600
+across_keys = true
 """
 
 
@@ -38,6 +43,8 @@ def test_a_file_says_what_is_served_to_whom(tmp_path: Path) -> None:
     found = settings_in(written(tmp_path), {"ANN_KEY": "ann-1"})
     assert found.recipes == (str(tmp_path / "team.recipe"), "std.direct")
     assert (found.port, found.host, found.log, found.patience) == (9000, "127.0.0.1", "requests", 30)
+    assert (found.traces, found.cache_seconds, found.cache_across_keys) == ("spans", 600, True)
+    assert found.state == str(tmp_path / "used.db")
     assert found.keys is not None
     ann, bob = found.keys
     assert (ann.digest, ann.budget, ann.per_minute, ann.at_once) == (digest_of_key("ann-1"), Limits(cost=5.0), 60, 4)
@@ -51,6 +58,18 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
     assert settings_in(None, {}) == Settings()
 
 
+def test_all_but_recipes_and_keys_may_come_from_the_environment() -> None:
+    told = {
+        "HOST": "::1", "PORT": "81", "PATIENCE": "5", "LOG": "requests", "TRACES": "content", "METRICS": "off",
+        "STATE": "/srv/state.db", "CACHE_SECONDS": "60",
+    }  # fmt: skip
+    found = settings_in(None, {f"RECIPELANG_{name}": value for name, value in told.items()})
+    assert found == Settings(
+        host="::1", port=81, patience=5, log="requests", traces="content", metrics=False, state="/srv/state.db",
+        cache_seconds=60,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -58,6 +77,9 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
         ("port = 'http'", "`port` is no whole number from 0 to 65535"),
         ("port = ", "is no TOML"),
         ("metrics = 'yes'", "`metrics` is neither true nor false"),
+        ("traces = 'all'", "it may be none or spans or content"),
+        ("[cache]\nacross_keys = true", "`cache.seconds` is missing"),
+        ("[cache]\nminutes = 1", "`cache.minutes` is not known here"),
         ("[keys.ann]\ncost = 1", "says what the key is"),
         ("[keys.ann]\nenv = 'NOBODY'", "is NOBODY, which is not set"),
         ("[keys.ann]\nsha256 = 'abc'", "is no SHA-256"),

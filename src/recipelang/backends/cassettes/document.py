@@ -171,7 +171,7 @@ def _plain(value: Any) -> Json:  # Any: whatever json can't write by itself
 def _outcome_as_json(outcome: Outcome) -> dict[str, Json]:
     match outcome:
         case Reply():
-            return {"reply": _said(_reply_as_json(outcome))}
+            return {"reply": reply_as_json(outcome)}
         case BackendError():
             told = {
                 "kind": outcome.kind.value,
@@ -191,15 +191,18 @@ def _outcome_as_json(outcome: Outcome) -> dict[str, Json]:
             return {"given_up": True}
 
 
-def _reply_as_json(reply: Reply) -> dict[str, Json]:
-    return {
+def reply_as_json(reply: Reply) -> dict[str, Json]:
+    """A reply, of which nothing is said that is the default."""
+    told = {
         "text": reply.text,
         "finish": None if reply.finish == "stop" else reply.finish,
         **_usage(reply.usage),
         "cost": reply.cost,
         "logprobs": None if reply.logprobs is None else [_token_as_json(token) for token in reply.logprobs],
         "tool_calls": list(reply.tool_calls) or None,
+        "cached": reply.cached or None,
     }
+    return _said(told)
 
 
 def _said(fields: Mapping[str, Json]) -> dict[str, Json]:
@@ -323,7 +326,7 @@ def _call(entry: Mapping[str, Json]) -> RecordedCall:
 
 def _outcome(entry: Mapping[str, Json]) -> Outcome:
     if "reply" in entry:
-        return _reply(entry["reply"])
+        return reply_of_json(entry["reply"])
     if "failure" in entry:
         told = entry["failure"]
         usage = _read_usage(told)
@@ -338,7 +341,8 @@ def _outcome(entry: Mapping[str, Json]) -> Outcome:
     raise ValueError(f"line {entry['line']} does not say how its call ended")
 
 
-def _reply(told: Mapping[str, Json]) -> Reply:
+def reply_of_json(told: Mapping[str, Json]) -> Reply:
+    """The reply that was told so; raises what a damaged one makes Python raise."""
     logprobs = told.get("logprobs")
     return Reply(
         told["text"],
@@ -347,6 +351,7 @@ def _reply(told: Mapping[str, Json]) -> Reply:
         None if logprobs is None else tuple(map(_token, logprobs)),
         tuple(told.get("tool_calls", ())),
         told.get("cost"),
+        told.get("cached", False),
     )
 
 
