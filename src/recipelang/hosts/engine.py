@@ -19,15 +19,17 @@ from recipelang.ir.plan import Entry, Plan
 from recipelang.runtime.interpreter import Interpreter, RunResult
 from recipelang.runtime.ledger import NO_LIMITS, Limits
 from recipelang.runtime.ports import Backend, Endpoints, HostFunction, Journal, Store, Tracer
-from recipelang.runtime.purses import Purses
+from recipelang.runtime.purses import Purse, Purses
 from recipelang.runtime.turns import Loop
 from recipelang.runtime.values import NOTHING_MORE, Request
 from recipelang.runtime.voice import CallListener, Listener
 
 if TYPE_CHECKING:
     from recipelang.backends.cassettes import Cassette
+    from recipelang.backends.cassettes.resuming import Kept
     from recipelang.backends.transport import HttpClient
     from recipelang.hosts.caching import Cache
+    from recipelang.hosts.drawing import Draw
     from recipelang.hosts.tracing import Tracing
 
 
@@ -193,6 +195,7 @@ class Engine:
         journal: Journal | None = None,
         content: bool = False,
         key: str = "",
+        run_id: str | None = None,
         trace: Mapping[str, str] = NOTHING_MORE,
     ) -> AbstractAsyncContextManager[AnswerStream]:
         """The same as `run`, with the answer as it comes: from the moment on that nothing later can change it.
@@ -207,7 +210,15 @@ class Engine:
         request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
         return streamed(
             lambda listener: self.answer(
-                entry, request, seed=seed, journal=journal, content=content, listener=listener, key=key, trace=trace
+                entry,
+                request,
+                seed=seed,
+                journal=journal,
+                content=content,
+                listener=listener,
+                key=key,
+                run_id=run_id,
+                trace=trace,
             )
         )
 
@@ -251,11 +262,12 @@ class Engine:
             trace=trace,
         )
         if run_id is None:
-            return await run()
+            return await run(purse=self._purse(key))
         from recipelang.hosts.resuming import Asked, begun, kept_run  # deferred: most runs are not kept
 
         asked = Asked(entry, request, seed, most, time, key, origin)
-        return await kept_run(await begun(self._kept(), run_id, self.plan, asked), run)
+        kept = await begun(self._kept(), run_id, self.plan, asked)
+        return await kept_run(kept, partial(run, purse=self._purse(key, kept, [])))
 
     async def resume(self, run_id: str, *, journal: Journal | None = None, content: bool = False) -> RunResult:
         """Go on with a run that was begun with that `run_id`, here or in a process that died.
@@ -277,6 +289,7 @@ class Engine:
             most=asked.most,
             time=asked.time,
             key=asked.key,
+            purse=self._purse(asked.key, again.kept, again.draws),
             lost=again.lost,
         )
         return await kept_run(again.kept, run)
@@ -286,6 +299,17 @@ class Engine:
         if self._opened_store is None:
             raise RuntimeError("a run is kept in the engine's store: `Engine(..., store=...)`")
         return self._opened_store
+
+    def _purse(self, key: str, kept: Kept | None = None, draws: Sequence[Draw] = ()) -> Purse | None:
+        """What a run may draw from, where the engine has a ledger; a kept run goes on with what it has drawn."""
+        if self._ledger is None:
+            return None
+        purse = self._ledger.of(key)
+        if kept is None:
+            return purse
+        from recipelang.hosts.drawing import KeptPurse  # deferred: most runs are not kept
+
+        return KeptPurse(purse, kept, list(draws))
 
     def _opened_interpreter(self) -> Interpreter:
         if self._interpreter is None:
@@ -304,7 +328,6 @@ class Engine:
         **options: Any,
     ) -> RunResult:
         """One run by the interpreter, and whoever follows it; `options` (Any) are the interpreter's."""
-        purse = None if self._ledger is None else self._ledger.of(key)
         tracer: Tracer | None = None
         if self._tracing is not None:
             tracer, content = self._tracing.following(self.plan, entry, trace), content or self._tracing.content
@@ -317,7 +340,6 @@ class Engine:
             entry,
             request,
             seed=seed,
-            purse=purse,
             content=content,
             tracer=tracer,
             **options,

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from recipelang.hosts.state import MemoryState, SqliteState
 from recipelang.quick import dataclass
-from recipelang.runtime.ledger import Limits, Share, Spend
+from recipelang.runtime.ledger import Limits, Share
 from recipelang.runtime.ports import State
 from recipelang.runtime.purses import Purse, Taken, granted
 from recipelang.runtime.values import Json
@@ -111,9 +111,9 @@ class _Purse:
         period = self.allowances.now()
         return await self._change(period, partial(self._take, most, period))
 
-    async def settle(self, taken: Taken, used: Spend) -> None:
+    async def settle(self, taken: Taken, used: Share) -> None:
         had = taken.share
-        more = Share(used.calls - had.calls, used.tokens - had.tokens, (used.cost or 0.0) - had.cost)
+        more = Share(used.calls - had.calls, used.tokens - had.tokens, used.cost - had.cost)
         await self.booked(taken.period, more)
 
     async def booked(self, period: int, more: Share) -> Share:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from recipelang.backends.cassettes.document import HEAD, CassetteProblem, Recorded, line_of, parse_cassette
 from recipelang.backends.cassettes.resuming import Kept, keeping, keeping_function
 from recipelang.hosts.binding import ArgumentProblem
+from recipelang.hosts.drawing import Draw, draws_in
 from recipelang.hosts.recorded import World, entry_again, request_again, run_as_json
 from recipelang.ir.plan import Entry, Plan
 from recipelang.quick import dataclass
@@ -39,6 +40,7 @@ class TakenUp:
     kept: Kept
     asked: Asked
     lost: Sequence[Lost]
+    draws: list[Draw]
 
 
 def kept_world(world: World, plan: Plan) -> World:
@@ -71,7 +73,8 @@ async def taken_up(store: Store, run: str, plan: Plan) -> TakenUp:
     asked = asked_before(run, await store.read(run), plan)
     holder, lines = await store.take_up(run)
     done = _done(run, lines)
-    return TakenUp(Kept(store, run, holder, done), asked, [Lost(call.usage, call.cost) for call in done.in_flight])
+    lost = [Lost(call.usage, call.cost) for call in done.in_flight]
+    return TakenUp(Kept(store, run, holder, done), asked, lost, _draws(run, lines))
 
 
 def asked_before(run: str, lines: Sequence[str], plan: Plan) -> Asked:
@@ -94,6 +97,13 @@ def _done(run: str, lines: Sequence[str]) -> Recorded:
     try:
         return parse_cassette(run, "".join(lines))
     except CassetteProblem as problem:
+        raise damaged(run, problem) from problem
+
+
+def _draws(run: str, lines: Sequence[str]) -> list[Draw]:
+    try:
+        return draws_in(lines)
+    except (LookupError, TypeError, ValueError) as problem:
         raise damaged(run, problem) from problem
 
 

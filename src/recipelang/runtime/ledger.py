@@ -95,6 +95,11 @@ class Spend:
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
 
+    @property
+    def share(self) -> Share:
+        """So much of a budget; what has no price costs nothing there."""
+        return Share(self.calls, self.tokens, self.cost or 0.0)
+
     def as_json(self) -> dict[str, Json]:
         """All of it by name, as it stands at the end of a trace."""
         return {figure: getattr(self, figure) for figure in self.__slots__}

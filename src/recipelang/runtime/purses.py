@@ -11,7 +11,7 @@ import anyio
 
 from recipelang.quick import dataclass
 from recipelang.runtime.failures import RunFailure, RunFailureKind
-from recipelang.runtime.ledger import Limits, Refused, Share, Spend, Totals
+from recipelang.runtime.ledger import Limits, Refused, Share, Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Purse(Protocol):
         """Set aside what a run may use, and no more than is left; raises `Refused` where nothing is."""
         ...
 
-    async def settle(self, taken: Taken, used: Spend) -> None:
+    async def settle(self, taken: Taken, used: Share) -> None:
         """Book what a run used in place of what it had taken."""
         ...
 
@@ -71,7 +71,7 @@ async def held(purse: Purse | None, most: Limits) -> AsyncGenerator[Hold]:
     try:
         yield hold
     finally:
-        used = (hold.totals or Totals()).spend(0.0)
+        used = (hold.totals or Totals()).spend(0.0).share
         with anyio.CancelScope(shield=True):
             await purse.settle(taken, used)
 

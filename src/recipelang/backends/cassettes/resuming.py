@@ -101,6 +101,11 @@ class Kept:
             self._began = now - self._before
         return now - self._began
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it had ended before, so that nothing is asked any more."""
+        return self._has_ended
+
     async def end(self, **told: Json) -> None:
         if not self._has_ended:
             await self._add([line_of({"kind": "end", "number": 1, **told})], ended=True)
@@ -190,6 +195,11 @@ class Kept:
 
     async def write(self, line: str) -> None:
         await self._add([line])
+
+    async def note(self, line: str) -> None:
+        """Write down what follows on no call: it does not say that a call before it was given up by the run itself."""
+        with anyio.CancelScope(shield=True):
+            await self._store.add(self._run, self._holder, [line])
 
 
 @dataclass(slots=True)
