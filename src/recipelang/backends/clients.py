@@ -1,11 +1,10 @@
-"""The HTTP client that is opened where the host brings none: httpx2, or one for speed where it can be had."""
+"""The HTTP client that is opened where the host brings none: our own on asyncio, and httpx2 elsewhere."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 
 from recipelang.backends.transport import HttpClient
 from recipelang.runtime.clock import runs_on_asyncio
@@ -24,14 +23,9 @@ async def open_client(*, secure: bool = True) -> AsyncIterator[HttpClient]:
     connection would use up its step's time unseen. One that is not to be `secure` is for addresses without TLS: it
     loads no certificates, which takes longer than all else, and trusts nobody.
     """
-    opened = _wire_client if runs_on_asyncio() and _has_httptools() else _httpx2_client
+    opened = _wire_client if runs_on_asyncio() else _httpx2_client
     async with opened(_trusted(secure)) as client:
         yield client
-
-
-def _has_httptools() -> bool:
-    """Whether the extra `fast` is installed, which brings the client for speed."""
-    return find_spec("httptools") is not None
 
 
 def _trusted(secure: bool) -> ssl.SSLContext:
@@ -54,7 +48,7 @@ async def _httpx2_client(trusted: ssl.SSLContext) -> AsyncIterator[HttpClient]:
 
 @asynccontextmanager
 async def _wire_client(trusted: ssl.SSLContext) -> AsyncIterator[HttpClient]:
-    from recipelang.backends.wire import WireClient  # deferred: an extra, and for asyncio alone
+    from recipelang.backends.wire import WireClient  # deferred: for asyncio alone
 
     client = WireClient(trusted)
     try:
