@@ -26,7 +26,7 @@ from recipelang.cli.values import assigned
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.evaluation.contests import equal_cost, report_of
 from recipelang.evaluation.grading import Grade, graded_by_tests, graded_plainly
-from recipelang.evaluation.items import GRADERS, DataProblem, Item, in_first_half, item_of, read_items
+from recipelang.evaluation.items import GRADERS, DataProblem, Item, drawn_items, in_first_half, item_of, read_items
 from recipelang.evaluation.judging import Jury, judging_plan
 from recipelang.evaluation.outcomes import Outcome, ResultsFile, read_outcomes
 from recipelang.evaluation.packs import Pack, PackProblem, Verdict, read_pack
@@ -36,7 +36,7 @@ from recipelang.evaluation.reporting import footnotes, markdown, tables
 from recipelang.evaluation.running import Contestant, Evaluation, Grading
 from recipelang.evaluation.spending import Spending
 from recipelang.evaluation.summing import Report, as_json
-from recipelang.evaluation.worlds import STRATEGIES, models_text, recipe_names, with_models
+from recipelang.evaluation.worlds import STRATEGIES, models_text, ratings_of, recipe_names, with_models
 from recipelang.hosts.binding import ArgumentProblem, find
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.functions import FunctionProblem, functions_for
@@ -98,7 +98,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--half",
         choices=("first", "second"),
-        help="only one half of the questions: fix thresholds on one, measure on the other",
+        help="only one half of the questions: fix thresholds on one, measure on the other; models: rate them on one",
     )
     add("--limit", type=int, metavar="N", help="only N questions, drawn by the seed")
     add("--seed", type=int, default=0, help="of the runs, and of which questions a limit leaves (default 0)")
@@ -135,7 +135,9 @@ def run(arguments: argparse.Namespace) -> Exit:
     try:
         match "check" if arguments.check else mode:
             case "models":
-                print(models_text(_pack(arguments)), end="")
+                pack = _pack(arguments)
+                ratings = None if arguments.half is None else ratings_of(pack, arguments.half == "first")
+                print(models_text(pack, ratings), end="")
                 return Exit.FINE
             case "panel":
                 return _panel(arguments)
@@ -265,7 +267,7 @@ class _Contest:
     def _asked(self, contestants: Sequence[Contestant]) -> tuple[list[Item], list[str]]:
         """The questions; of a pack those to which all models that may be called have a graded answer, and how many lack it."""
         if self._pack is None or self._backend is None:
-            return _some(self._items, self._given.limit, self._given.seed), []
+            return drawn_items(self._items, self._given.limit, self._given.seed), []
         backend, verdicts = self._backend, self._pack.verdicts
         needed = {
             one.engine.plan.models[name].id for one in contestants for name in models_of(one.engine.plan, one.entry)
@@ -280,7 +282,7 @@ class _Contest:
             raise Stop(Exit.USAGE, "there is no question that all of these models have a graded answer to")
         lacking = len(self._items) - len(whole)
         note = f"{lacking} questions are left out: not all of these {len(needed)} models have a graded answer to them."
-        return _some(whole, self._given.limit, self._given.seed), [note] if lacking else []
+        return drawn_items(whole, self._given.limit, self._given.seed), [note] if lacking else []
 
     def _caveats(self, evaluation: Evaluation) -> list[str]:
         """What a reader of the report must know."""
@@ -451,13 +453,6 @@ class _Contest:
             names = [find(self._world.models, name.strip(), "model").name for name in self._given.judge.split(",")]
             jury = Jury(engine, names, self._spending, judge_own=self._given.judge_own)
         return partial(_graded, tests, jury)
-
-
-def _some(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
-    """So many of the items, drawn by the seed, in their order: the first ones may all be of a kind."""
-    order = sorted(items, key=lambda item: sha256(f"{seed}|{item.id}".encode()).digest())
-    chosen = {item.id for item in order[:limit]}
-    return [item for item in items if item.id in chosen]
 
 
 MEASURES = ("single", "first_samples", "first_attempts")

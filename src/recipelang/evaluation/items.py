@@ -67,6 +67,13 @@ def in_first_half(id: str) -> bool:
     return sha256(f"fit|{id}".encode()).digest()[0] % 2 == 0
 
 
+def drawn_items(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
+    """So many of the items, drawn by the seed, in their order: the first ones may all be of a kind."""
+    order = sorted(items, key=lambda item: sha256(f"{seed}|{item.id}".encode()).digest())
+    chosen = {item.id for item in order[:limit]}
+    return [item for item in items if item.id in chosen]
+
+
 def item_of(question: Question) -> Item:
     """A question of a pack, which is graded by what was recorded; where its words are not there its name stands in."""
     system = [{"role": "system", "content": question.system}] if question.system else []

@@ -88,7 +88,7 @@ def _compared(comparison: Comparison) -> list[str]:
         str(pairs.n),
         f"{difference.value * 100:+.1f} points",
         f"{difference.low * 100:+.1f} to {difference.high * 100:+.1f}",
-        f"{pairs.p:.2g}",
+        f"{pairs.p:.2g}" if pairs.p else "< 1e-12",
         "–" if cost is None else f"×{cost.value:.3g}",
         "–" if cost is None else f"{cost.low:.3g} to {cost.high:.3g}",
     ]
