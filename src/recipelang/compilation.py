@@ -15,6 +15,7 @@ from recipelang.quick import dataclass
 from recipelang.resources import standard_recipe
 from recipelang.semantics.checking import Checked, check
 from recipelang.semantics.modules import Gatherer, Program
+from recipelang.semantics.provenance import MARK, Present, outdated
 from recipelang.source import FileLoader, Loader, LoadProblem, MemoryLoader, RememberingLoader, Source, Span
 from recipelang.syntax import nodes
 
@@ -33,6 +34,7 @@ class Compilation:
     source: Source
     loader: Loader = field(default_factory=FileLoader)
     reported: list[Diagnostic] = field(default_factory=list)
+    present: Present | None = None  # what calibrated numbers are held to besides the recipes
 
     @cached_property
     def files(self) -> RememberingLoader:
@@ -53,7 +55,10 @@ class Compilation:
 
     @cached_property
     def checked(self) -> Checked:
-        return check(self.program, self.files, self.reported.append)
+        checked = check(self.program, self.files, self.reported.append)
+        if MARK in self.source.text:
+            self.reported += outdated(self.program, self.present)
+        return checked
 
     @cached_property
     def plan(self) -> Plan | None:

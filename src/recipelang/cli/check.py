@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 from recipelang.cli.compiling import add_format, files_at, opened, print_json, show
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.locking import add_locked, must_be_locked
-from recipelang.cli.writing import swap_in, unwritable
+from recipelang.cli.writing import replace_text
+from recipelang.compilation import Compilation
 from recipelang.diagnostics import Diagnostic
 from recipelang.diagnostics.rendering import apply_fixes, summary, to_json
+from recipelang.semantics.provenance import Present
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Exit:
     found: list[Diagnostic] = []
     for path in _files(arguments.files):
-        compilation = opened(path)
+        compilation = _opened(path)
         if arguments.fix and path != "-" and not path.startswith("std."):
             fixed = apply_fixes(compilation.source.text, compilation.diagnostics, compilation.source.name)
             if fixed != compilation.source.text:
-                _write(Path(path), fixed)
-                compilation = opened(path)
+                replace_text(Path(path), fixed)
+                compilation = _opened(path)
         found += compilation.diagnostics
         if arguments.locked and not compilation.has_errors:
             must_be_locked(path, compilation)
@@ -51,11 +54,16 @@ def _files(paths: Sequence[str]) -> Iterator[str]:
         yield from found
 
 
-def _write(file: Path, text: str) -> None:
-    """Puts the text in the file's place, with the line ends and the byte order mark that the file had."""
-    try:
-        before = file.read_bytes()
-    except OSError as error:
-        raise unwritable(file, error) from error
-    ended = text.replace("\n", "\r\n") if b"\r\n" in before else text
-    swap_in(file, (BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + ended.encode())
+def _opened(path: str) -> Compilation:
+    """The compilation, with what numbers that were calibrated are held to today."""
+    compilation = opened(path)
+    compilation.present = Present(date.today(), partial(_digest, Path(path).parent))  # noqa: DTZ011 - the day where the author is
+    return compilation
+
+
+def _digest(folder: Path, data: str) -> str | None:
+    """The digest of what numbers were fitted to, where that lies beside the recipe."""
+    from recipelang.calibration.evidence import digest_of  # deferred: start-up cost
+
+    place = folder / data
+    return digest_of(place) if place.exists() else None

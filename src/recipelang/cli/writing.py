@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from recipelang.cli.exits import Exit, Stop
@@ -25,6 +26,16 @@ def swap_in(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Puts the text in the file's place, with the line ends and the byte order mark that the file had."""
+    try:
+        before = file.read_bytes()
+    except OSError as error:
+        raise unwritable(file, error) from error
+    ended = text.replace("\n", "\r\n") if b"\r\n" in before else text
+    swap_in(file, (BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + ended.encode())
 
 
 def write(path: str | Path, text: str) -> None:

@@ -1,0 +1,365 @@
+"""Numbers that were calibrated: which numbers of a file there are to fit, what is written above those that were, and
+whether that still holds. Knows nothing of how numbers are fitted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from datetime import date
+from hashlib import sha256
+from typing import Any
+
+from recipelang.diagnostics import Diagnostic
+from recipelang.diagnostics.catalogue import warnings
+from recipelang.quick import dataclass
+from recipelang.semantics.modules import Program
+from recipelang.source import Source, Span
+from recipelang.syntax import nodes
+
+Kind = nodes.NumberKind
+ESTIMATES = ("quality", "cost", "time")
+MARK = "# calibrated: "
+DIGITS = 10
+"""Hexadecimal digits of a digest that are written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A number that can be fitted. `label` says which one it is where several stand together."""
+
+    label: str
+    node: nodes.Number
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Numbers that stand together, below one comment: of a band, a signal, a recipe's parameters, a step, an arm.
+
+    `name` is what an author asks for them by; `arm` is the place of the arm whose estimates they are.
+    """
+
+    name: str
+    span: Span
+    slots: tuple[Slot, ...]
+    arm: int | None = None
+
+    @property
+    def start(self) -> int:
+        """Where the first line of it begins, the documentation above it included."""
+        text = self.span.source.text
+        at = text.rfind("\n", 0, self.span.start) + 1
+        while at and text[(above := text.rfind("\n", 0, at - 1) + 1) : at].lstrip().startswith("##"):
+            at = above
+        return at
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted number as it is written, and between what it lies with 95 % confidence."""
+
+    label: str
+    number: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where fitted numbers come from. `rest` is the digest of what they hang on; `data` the name of what they were fitted to."""
+
+    numbers: tuple[Fitted, ...]
+    data: str
+    digest: str
+    n: int
+    on: date
+    days: int  # for which they are good
+    models: tuple[str, ...]  # by their ids
+    rest: str
+
+    def lines(self) -> tuple[str, str]:
+        """The comment that is written above the numbers."""
+        told = ", ".join(f"{each.label} {each.number} ({each.low} to {each.high})" for each in self.numbers)
+        source = f"{self.data}@{self.digest}, n = {self.n}, on {self.on.isoformat()} for {self.days} days"
+        return f"{MARK}{told}", f"# from {source}; models {', '.join(self.models) or 'none'}; rest {self.rest}"
+
+
+_COMMENT = re.compile(
+    r"^[ \t]*# calibrated: (?P<numbers>[^\n]*)\n"
+    r"[ \t]*# from (?P<data>[^\n@]+)@(?P<digest>[0-9a-f]+), n = (?P<n>[0-9]+), on (?P<on>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r" for (?P<days>[0-9]+) days; models (?P<models>[^\n;]*); rest (?P<rest>[0-9a-f]+)[ \t]*(?:\n|$)",
+    re.MULTILINE,
+)
+_FITTED = re.compile(r"(?:^|, )([^,()]+) (\S+) \((\S+) to (\S+)\)")
+_TOKEN = re.compile(
+    r'(?P<text>r?"""[\s\S]*?"""|r"[^"\n]*"|"(?!"")(?:\\.|[^"\\\n])*")|(?P<comment>#[^\n]*)|(?P<name>[A-Za-z_]\w*)'
+    r"|(?P<number>\$?[0-9][0-9.]*[A-Za-z%]*)|\S"
+)
+
+
+# ---------------------------------------------------------- numbers to fit
+
+
+def units(file: nodes.File) -> Iterator[Unit]:
+    """All that can be fitted in a file, in its order."""
+    for node in file.declarations:
+        match node:
+            case nodes.Band(name=name, cuts=cuts):
+                yield Unit(name.text, node.span, tuple(Slot(cut.above.text, cut.at, *_range(cut.at)) for cut in cuts))
+            case nodes.Signal(name=name, value=value):
+                yield from _unit(name.text, node.span, _numbers(value, ""))
+            case nodes.Recipe():
+                yield from _of_recipe(node)
+            case _:
+                pass
+
+
+def _of_recipe(recipe: nodes.Recipe) -> Iterator[Unit]:
+    slots = [
+        Slot(parameter.name.text, parameter.default, *_of_type(parameter.type))
+        for parameter in recipe.parameters
+        if isinstance(parameter.default, nodes.Number) and parameter.default.kind in (Kind.FLOAT, Kind.INT)
+    ]
+    for slot in slots:
+        yield Unit(f"{recipe.name.text}.{slot.label}", recipe.span, (slot,))
+    for step in recipe.steps:
+        name = f"{recipe.name.text}.{'return' if isinstance(step, nodes.Return) else step.name.text}"
+        found: list[Slot] = []
+        if isinstance(step, nodes.Choose):
+            for number, arm in enumerate(step.arms):
+                yield from _unit(name, arm.span, _of_arm(arm), number)
+                found += _numbers(arm.condition, "when") if arm.condition is not None else []
+        policy = getattr(step, "policy", None)
+        for attribute in policy.attributes if policy is not None else ():
+            found += _numbers(attribute.value, attribute.name.text)
+        yield from _unit(name, step.span, found)
+
+
+def _of_arm(arm: nodes.Arm) -> list[Slot]:
+    block = arm.estimates.attributes if arm.estimates is not None else ()
+    return [slot for attribute in block if attribute.name.text in ESTIMATES for slot in _estimates(attribute)]
+
+
+def _estimates(attribute: nodes.Attribute) -> Iterator[Slot]:
+    """The numbers of `quality = clamp(0.9 - 0.4 * difficulty)`, amounts and times too, but for those of conditions."""
+    conditions = [node.condition.span for node in _conditionals(attribute.value)]
+    for slot in _numbers(attribute.value, "", (Kind.FLOAT, Kind.INT, Kind.MONEY, Kind.DURATION)):
+        if any(span.start <= slot.node.span.start < span.end for span in conditions):
+            continue
+        yield replace(slot, label=f"{attribute.name.text} {slot.label}".strip(), high=float("inf"))
+
+
+def _conditionals(node: Any) -> Iterator[nodes.Conditional]:  # Any: a node or a part of one
+    if isinstance(node, nodes.Conditional):
+        yield node
+    if isinstance(node, tuple):
+        yield from (found for item in node for found in _conditionals(item))
+    elif is_dataclass(node) and isinstance(node, nodes.Node):
+        yield from (
+            found
+            for field in fields(node)
+            if field.name != "span"
+            for found in _conditionals(getattr(node, field.name))
+        )
+
+
+def _unit(name: str, span: Span, slots: Iterable[Slot], arm: int | None = None) -> Iterator[Unit]:
+    found: list[Slot] = []
+    for slot in slots:
+        label = slot.label or "base"
+        taken = sum(each.label.rstrip("0123456789 ") == label for each in found)
+        found.append(replace(slot, label=f"{label} {taken + 1}" if taken else label))
+    if found:
+        yield Unit(name, span, tuple(found), arm)
+
+
+def _numbers(
+    node: Any, label: str, kinds: tuple[Kind, ...] = (Kind.FLOAT,)
+) -> list[Slot]:  # Any: a node or a part of one
+    """The numbers in an expression, each called by what it is a weight of."""
+    match node:
+        case nodes.Number():
+            return [Slot(label, node, *_range(node))] if node.kind in kinds else []
+        case nodes.Binary("*", nodes.Number() as number, other) | nodes.Binary("*", other, nodes.Number() as number):
+            return [*_numbers(number, f"{label} {_called(other)}".strip(), kinds), *_numbers(other, label, kinds)]
+        case nodes.Call(arguments=arguments):
+            return [slot for argument in arguments for slot in _numbers(argument.value, label, kinds)]
+        case tuple():
+            return [slot for item in node for slot in _numbers(item, label, kinds)]
+        case nodes.Text() | nodes.Name():
+            return []
+        case _ if is_dataclass(node):
+            inner = (getattr(node, field.name) for field in fields(node) if field.name != "span")
+            return [slot for item in inner for slot in _numbers(item, label, kinds)]
+        case _:
+            return []
+
+
+def _called(node: nodes.Expression) -> str:
+    match node:
+        case nodes.Name(text=text):
+            return text
+        case nodes.Call(callee=callee):
+            return callee.text
+        case nodes.Member(name=name):
+            return name.text
+        case _:
+            return ""
+
+
+def _range(number: nodes.Number) -> tuple[float, float]:
+    """What a number may become: a share stays one."""
+    return (0.0, 1.0) if 0 <= number.value <= 1 and number.kind is Kind.FLOAT else (0.0, float("inf"))
+
+
+def _of_type(type: nodes.Type) -> tuple[float, float]:
+    match type:
+        case nodes.NamedType(name, nodes.Bounds(low, high)) if name.text == "int":
+            return float(low or 0), float("inf") if high is None else float(high)
+        case nodes.NamedType(name) if name.text == "score":
+            return 0.0, 1.0
+        case _:
+            return 0.0, float("inf")
+
+
+# ------------------------------------------------------ what is written down
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A provenance that stands in a file: the comment, and the numbers that it is about."""
+
+    provenance: Provenance
+    span: Span
+    slots: tuple[Slot, ...]
+    recipe: str  # the declaration that they stand in
+
+
+def written(source: Source, file: nodes.File) -> list[Written]:
+    """All that is written down in a file; a comment above nothing that it could be about is a comment."""
+    starting: dict[int, list[Unit]] = {}
+    for unit in units(file):
+        starting.setdefault(unit.start, []).append(unit)
+    found = []
+    for match in _COMMENT.finditer(source.text):
+        labels = [label for label, *_ in _FITTED.findall(match["numbers"])]
+        slots = tuple(slot for unit in starting.get(match.end(), ()) for slot in unit.slots if slot.label in labels)
+        if slots:
+            span = source.span(match.start() + len(match[0]) - len(match[0].lstrip()), match.end() - 1)
+            found.append(Written(_read(match), span, slots, _declaration(file, slots[0])))
+    return found
+
+
+def _read(match: re.Match[str]) -> Provenance:
+    models = () if match["models"] == "none" else tuple(match["models"].split(", "))
+    fitted = tuple(Fitted(*each) for each in _FITTED.findall(match["numbers"]))
+    return Provenance(
+        fitted,
+        match["data"],
+        match["digest"],
+        int(match["n"]),
+        date.fromisoformat(match["on"]),
+        int(match["days"]),
+        models,
+        match["rest"],
+    )
+
+
+def _declaration(file: nodes.File, slot: Slot) -> str:
+    at = slot.node.span.start
+    return next(
+        str(node.name.text)
+        for node in file.declarations
+        if isinstance(node, nodes.Band | nodes.Signal | nodes.Recipe) and node.span.start <= at < node.span.end
+    )
+
+
+def rest_of(program: Program, declaration: str, noted: Iterable[Written]) -> str:
+    """The digest of what a declaration says and hangs on, but for numbers that were calibrated, models, and comments."""
+    masked = {(slot.node.span.source.name, slot.node.span.start) for each in noted for slot in each.slots}
+    declared: dict[str, Any] = {}  # Any: a node with a name
+    for module in program.modules:  # the root comes last
+        declared |= module.declared
+    hashed = sha256()
+    seen, waiting = {declaration}, [declaration]
+    while waiting:
+        node = declared.get(waiting.pop())
+        if node is None or isinstance(node, nodes.Model | nodes.Backend):
+            continue
+        for token, start in _tokens(node.span):
+            named = token in declared and token not in seen
+            hashed.update(b"#\0" if (node.span.source.name, start) in masked else token.encode() + b"\0")
+            if named:
+                seen.add(token)
+                waiting.append(token)
+    return hashed.hexdigest()[:DIGITS]
+
+
+def _tokens(span: Span) -> Iterator[tuple[str, int]]:
+    for match in _TOKEN.finditer(span.source.text, span.start, span.end):
+        if match.lastgroup != "comment":
+            yield match[0], match.start()
+
+
+# ---------------------------------------------------------- whether it holds
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What is known besides the recipes: the day, and the digest of data by its name, as far as it is at hand."""
+
+    today: date
+    digest: Callable[[str], str | None]
+
+
+def outdated(program: Program, present: Present | None = None) -> Iterator[Diagnostic]:
+    """Where numbers were calibrated for something else than what is there now, or too long ago."""
+    source = program.root.source
+    noted = written(source, program.root.file)
+    models = {model for module in program.modules for model in _ids(module.file)}
+    for each in noted:
+        why = list(_changes(program, each, noted, models))
+        why += [] if present is None else _since(each.provenance, present)
+        if why:
+            yield warnings.STALE.at(
+                each.span,
+                "these numbers were calibrated for something else than this",
+                label=why[0],
+                notes=tuple(why[1:]),
+                help="calibrate them again (`recipelang calibrate`), or remove the comment to keep them as your own",
+            )
+
+
+def _changes(program: Program, each: Written, noted: Iterable[Written], models: set[str]) -> Iterator[str]:
+    told = each.provenance
+    fitted = {one.label: one.number for one in told.numbers}
+    moved = [slot for slot in each.slots if slot.node.span.text != fitted[slot.label]]
+    if moved:
+        yield f"`{moved[0].label}` is {moved[0].node.span.text} now, and was fitted as {fitted[moved[0].label]}"
+    if told.rest != rest_of(program, each.recipe, noted):
+        yield f"`{each.recipe}`, or something that it hangs on, has changed since"
+    gone = [model for model in told.models if model not in models]
+    if models and gone:
+        yield f"the model `{gone[0]}` that they were fitted with is not here any more"
+
+
+def _since(told: Provenance, present: Present) -> Iterator[str]:
+    digest = present.digest(told.data)
+    if digest is not None and not digest.startswith(told.digest):
+        yield f"`{told.data}` has changed since"
+    age = (present.today - told.on).days
+    if age > told.days:
+        yield f"they are {age} days old, and were to be good for {told.days}"
+
+
+def _ids(file: nodes.File) -> Iterator[str]:
+    for node in file.declarations:
+        if isinstance(node, nodes.Model):
+            yield from (
+                attribute.value.value
+                for attribute in node.attributes
+                if attribute.name.text == "id" and isinstance(attribute.value, nodes.Text)
+            )
