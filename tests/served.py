@@ -15,6 +15,7 @@ from recipelang.serving import app
 from upstream import PATIENCE, Script, Upstream, replying
 
 TEAM = """
+use std.auto
 use std.direct
 use std.fusion
 use std.confidence
@@ -46,6 +47,7 @@ expose "team/sure" = confidence(candidates = [small, large])
 expose "fixed" = fixed(small)
 expose "fallen" = fallen(small, large)
 expose "summed" = summed(small)
+expose "dialled" = auto(models = [small, large])
 """
 
 

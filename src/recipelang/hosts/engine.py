@@ -56,6 +56,7 @@ class RunOptions(TypedDict, total=False):
     pool: Sequence[str] | None
     tools: Sequence[Mapping[str, Any]]
     max_latency: float | None
+    quality: float | None
     metadata: Mapping[str, str] | None
     seed: int
     journal: Journal | None
@@ -157,6 +158,7 @@ class Engine:
         pool: Sequence[str] | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
         max_latency: float | None = None,
+        quality: float | None = None,
         metadata: Mapping[str, str] | None = None,
         seed: int = 0,
         journal: Journal | None = None,
@@ -176,7 +178,9 @@ class Engine:
         not fit.
         """
         entry = self.entry(recipe, arguments, pool)
-        request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
+        request = request_of(
+            messages, tools=tools, max_latency=max_latency, quality=quality, metadata=metadata
+        )
         return await self.answer(
             entry, request, seed=seed, journal=journal, content=content, key=key, run_id=run_id, trace=trace
         )
@@ -190,6 +194,7 @@ class Engine:
         pool: Sequence[str] | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
         max_latency: float | None = None,
+        quality: float | None = None,
         metadata: Mapping[str, str] | None = None,
         seed: int = 0,
         journal: Journal | None = None,
@@ -207,7 +212,9 @@ class Engine:
         ...         print(answer.result.spend.tokens)
         """
         entry = self.entry(recipe, arguments, pool)
-        request = request_of(messages, tools=tools, max_latency=max_latency, metadata=metadata)
+        request = request_of(
+            messages, tools=tools, max_latency=max_latency, quality=quality, metadata=metadata
+        )
         return streamed(
             lambda listener: self.answer(
                 entry,

@@ -108,6 +108,7 @@ def request_again(plan: Plan, asked: Mapping[str, Json]) -> Request:
         asked["messages"],
         tools=asked.get("tools", ()),
         max_latency=asked.get("max_latency"),
+        quality=asked.get("quality"),
         metadata=asked.get("metadata"),
         format=form,
         wishes=wishes,
@@ -143,6 +144,7 @@ def request_as_json(request: Request) -> dict[str, Json]:
         "tools": list(request.tools),
         "tool_options": dict(request.tool_options),
         "max_latency": request.max_latency,
+        "quality": request.quality,
         "metadata": dict(request.metadata),
         "schema": request.format.schema,
         "repair": request.format.repair or None,
@@ -153,4 +155,4 @@ def request_as_json(request: Request) -> dict[str, Json]:
         "strict": None if wishes.strict else False,
         "others": dict(wishes.others),
     }
-    return {name: value for name, value in told.items() if value not in (None, [], {})}
+    return {name: value for name, value in told.items() if value is not None and value not in ([], {})}

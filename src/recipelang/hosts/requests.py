@@ -23,12 +23,13 @@ def request_of(
     *,
     tools: Sequence[Mapping[str, Any]] = (),
     max_latency: float | None = None,
+    quality: float | None = None,
     metadata: Mapping[str, str] | None = None,
     format: Contract | None = None,
     wishes: Wishes = NO_WISHES,
     tool_options: Mapping[str, Any] = NOTHING_MORE,
 ) -> Request:
-    """A request; a text is a conversation of one message. `max_latency` is in seconds. Raises `RequestProblem`."""
+    """A request; a text is a conversation of one message. `max_latency` is in seconds, `quality` from 0 to 1. Raises `RequestProblem`."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     read = tuple(_message(f"messages[{place}]", message) for place, message in enumerate(_listed("messages", messages)))
@@ -43,6 +44,7 @@ def request_of(
         _texts(metadata),
         wishes,
         tool_options,
+        quality=_score(quality),
     )
 
 
@@ -114,6 +116,14 @@ def _seconds(given: Any) -> float | None:
         return None
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given) or given <= 0:
         raise RequestProblem(f"max_latency is {given!r:.40}, and is a number of seconds above 0")
+    return float(given)
+
+
+def _score(given: Any) -> float | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given <= 1:
+        raise RequestProblem(f"quality is {given!r:.40}, and is a number from 0 to 1")
     return float(given)
 
 

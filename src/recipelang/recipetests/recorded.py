@@ -27,7 +27,7 @@ from recipelang.runtime.values import Json
 
 NEVER = '"" after 1h'
 """What a call is told that was given up: it waits in the test as it did, until nobody needs it any more."""
-_PLAIN = frozenset(("messages", "max_latency", "metadata", "format"))
+_PLAIN = frozenset(("messages", "max_latency", "quality", "metadata", "format"))
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -105,6 +105,8 @@ def _request(run: RecordedRun) -> Iterator[str]:
         yield f"format = {_bare(request['format'])}"
     if "max_latency" in request:
         yield f"max_latency = {time(request['max_latency'])}"
+    if "quality" in request:
+        yield f"quality = {request['quality']:g}"
     if "metadata" in request:
         yield f"metadata = {_record(request['metadata'], {})}"
     if run.seed:

@@ -121,6 +121,7 @@ def request_of(test: RecipeTest, contracts: Mapping[str, Contract]) -> Request:
         tuple(Message(role, content) for role, content in asked.messages),
         asked.tools,
         max_latency=asked.max_latency,
+        quality=asked.quality,
         metadata=MappingProxyType(dict(asked.metadata)),
     )
     return request if asked.format is None else replace(request, format=contracts[asked.format])

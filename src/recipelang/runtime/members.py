@@ -182,5 +182,6 @@ _REQUEST: dict[str, Reader] = {
     "format": lambda request: request.format,
     "max_cost": lambda request: request.max_cost,
     "max_latency": lambda request: request.max_latency,
+    "quality": lambda request: request.quality,
     "metadata": lambda request: request.metadata,
 }

@@ -93,6 +93,7 @@ class Request:
     wishes: Wishes = field(default_factory=lambda: NO_WISHES)
     tool_options: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
     max_cost: float | None = None  # dollars
+    quality: float | None = None  # from 0, the least that will do, to 1, the best that is to be had
     readings: Readings | None = field(default=None, compare=False, repr=False)  # of the run that it is in
     dials: Dials | None = field(default=None, compare=False, repr=False)  # how the models do, while it runs
 

@@ -71,6 +71,7 @@ _MEMBERS: dict[type, dict[str, Type]] = {
         "format": ContractType(DEFAULT_REPAIRS),
         "max_cost": OptionalType(MoneyType()),
         "max_latency": OptionalType(DurationType()),
+        "quality": OptionalType(ScoreType()),
         "metadata": METADATA,
     },
 }

@@ -104,6 +104,7 @@ class TestRequest:
     tools: tuple[Json, ...] = ()
     format: str | None = None
     max_latency: float | None = None
+    quality: float | None = None
     metadata: tuple[tuple[str, str], ...] = ()
 
 

@@ -47,7 +47,7 @@ async def body_of(scope: Scope, receive: Receive, most: int) -> bytes:
 def object_in(body: bytes, depth: int) -> dict[str, Any]:
     """The JSON object in a body; raises `Problem`."""
     try:
-        value = json.loads(body, parse_constant=_no_number)
+        value = _DECODER.decode(body.decode())
         if b"\\u" in body:  # half a character, which JSON lets in, can't be sent on
             value = json.loads(encodable(json.dumps(value, ensure_ascii=False)))
     except RecursionError:
@@ -62,6 +62,9 @@ def object_in(body: bytes, depth: int) -> dict[str, Any]:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _must_be_shallow(value: Json, depth: int) -> None:
@@ -149,6 +152,11 @@ class Fields:
         value = self.take(name)
         if value is not None and not any(value == one and type(value) is type(one) for one in allowed):
             self.refuse(name, why)
+
+    def hints(self, *names: str) -> None:
+        """Fields that change no answer: they are known, and end here."""
+        for name in names:
+            self.take(name)
 
     def never(self, why: Mapping[str, str]) -> None:
         """Fields that are known and not to be had."""

@@ -23,6 +23,7 @@ from recipelang.serving.problems import Problem, refused
 
 PARTS = ("text", "image_url", "input_audio", "file", "video_url", "audio_url", "refusal")
 """The kinds of content parts that models may take; one that a model does not take, its provider refuses."""
+_BREAKPOINT = "prompt_cache_breakpoint"  # a hint that changes no answer, and that few providers know
 NEVER = {
     "functions": "is not to be had: `tools` took its place",
     "function_call": "is not to be had: `tool_choice` took its place",
@@ -30,6 +31,7 @@ NEVER = {
     "audio": "is not to be had: answers are texts",
     "prediction": "is not to be had: no call could use it",
     "web_search_options": "is not to be had: a recipe says what its models may use",
+    "moderation": "is not to be had: a recipe says what is looked at",
 }
 
 
@@ -174,6 +176,8 @@ def _message(place: int, given: Json) -> Json:
             if isinstance(kind, str) and kind not in PARTS:
                 at = f"messages[{place}].content[{number}].type"
                 raise refused(f"`{at}` is `{kind:.40}`; content parts are {', '.join(PARTS)}", at)
+            if isinstance(part, dict) and _BREAKPOINT in part:
+                parts[number] = {name: value for name, value in part.items() if name != _BREAKPOINT}
     return message
 
 
@@ -195,7 +199,7 @@ def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json]]:
         options["tool_choice"] = choice
     if parallel is not None:
         options["parallel_tool_calls"] = parallel
-    if not tools and options.get("tool_choice", "auto") in ("auto", "none"):
+    if not tools and options in ({"tool_choice": "auto"}, {"tool_choice": "none"}):
         options = {}  # it asks for nothing
     return tools, options
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from json.encoder import encode_basestring
 from typing import Any, Protocol
 
+from recipelang.backends.documents import orjson
 from recipelang.hosts.requests import RequestProblem, request_of
 from recipelang.ir.plan import Contract
 from recipelang.ir.sizing import REQUEST_REPAIRS
@@ -32,6 +32,7 @@ class Dials:
 
     most: Limits = NO_LIMITS
     time: float | None = None  # seconds
+    quality: float | None = None  # from 0 to 1
     receipt: bool = False
     progress: bool = False
     extra: Mapping[str, Json] = field(default_factory=lambda: NOTHING_MORE)
@@ -136,6 +137,7 @@ def dials_in(fields: Fields) -> Dials:
     dials = Dials(
         NO_LIMITS if cost is None else Limits(cost=cost),
         own.number("deadline", 0.001, LONGEST_WAIT),
+        own.number("quality", 0, 1),
         own.flag("receipt"),
         own.flag("progress"),
         extra,
@@ -192,6 +194,8 @@ def asked_of(
     """What was asked, from what a protocol calls it; raises `Problem`."""
     if len(messages) > limits.messages:
         raise refused(f"a request has at most {limits.messages} messages, and this one has {len(messages)}", "messages")
+    if not messages:
+        raise refused("a request has at least one message", "messages")
     if tool_options and not tools:
         option = next(iter(tool_options))
         raise refused(f"`{option}` makes no sense without `tools`", option)
@@ -204,6 +208,7 @@ def asked_of(
             messages,
             tools=tools,
             max_latency=dials.time,
+            quality=dials.quality,
             metadata=known,
             format=contract,
             wishes=Wishes(temperature, max_tokens, logprobs, strict, {**others, **dials.extra}),
@@ -235,7 +240,8 @@ def any_object() -> tuple[Contract, bool]:
 
 
 def new_id(prefix: str) -> str:
-    return f"{prefix}{secrets.token_hex(12)}"
+    """A number that no other is likely to have; it is no secret."""
+    return f"{prefix}{random.getrandbits(96):024x}"
 
 
 def quoted(text: str) -> bytes:
@@ -244,7 +250,15 @@ def quoted(text: str) -> bytes:
 
 
 def as_json(value: Json) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    if orjson is not None:
+        try:
+            return bytes(orjson.dumps(value))
+        except TypeError:  # what it does not take and `json` does
+            pass
+    return _ENCODER.encode(value).encode("utf-8", "replace")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def tool_calls_of(result: RunResult, number: Callable[[int], str]) -> Sequence[Mapping[str, Any]]:

@@ -11,7 +11,9 @@ from recipelang.hosts.exposing import part_of
 from recipelang.ir.certificate import Certificate, Linear
 from recipelang.ir.commitment import answering_calls, commitment
 from recipelang.ir.document import digest_of
+from recipelang.ir.expressions import MemberExpression, Variable
 from recipelang.ir.plan import Entry, Plan, Recipe
+from recipelang.ir.reading import nodes_in
 from recipelang.quick import dataclass
 from recipelang.runtime.values import Json, Wishes
 from recipelang.serving.keys import Key
@@ -29,6 +31,7 @@ class Served:
     takes_tools: bool
     answers: bool  # whether its answer is a model's
     own_temperature: bool
+    reads_quality: bool
     card: Mapping[str, Json]
 
     @property
@@ -92,9 +95,15 @@ def _served(engine: Engine, entry: Entry, whole: str, since: int) -> Served:
         whole,
         takes_tools=any(role.may_call for role in part.roles.values()),
         answers=bool(roles),
+        reads_quality=MemberExpression(Variable("request"), "quality") in nodes_in(_expressions_of(part)),
         own_temperature=all(said or role.temperature is not None for role, said in zip(roles, own, strict=True)),
         card=_card(plan, entry, digest, since),
     )
+
+
+def _expressions_of(part: Plan) -> tuple[object, ...]:
+    """What of a plan may read the request."""
+    return (*part.recipes.values(), *part.signals.values(), *part.boundaries.values(), *part.entries.values())
 
 
 def _card(plan: Plan, entry: Entry, digest: str, since: int) -> dict[str, Json]:

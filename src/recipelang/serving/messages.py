@@ -17,6 +17,14 @@ NEVER = {
     "container": "is not to be had: there are no tools of the server's own",
     "mcp_servers": "is not to be had: there are no tools of the server's own",
     "context_management": "is not to be had: the conversation is used as it comes",
+    "compaction": "is not to be had: the conversation is used as it comes",
+    "thread": "is not to be had: nothing is stored",
+    "diagnostics": "is not to be had: nothing is stored",
+    "fallbacks": "is not to be had: a recipe says what stands in for what",
+    "inference_geo": "is not to be had: a recipe says where its models are, and a boundary what goes there",
+    "speed": "is not to be had: there is one speed",
+    "user_profile_id": "is not to be had: `metadata.user_id` says who asks",
+    "workspace_id": "is not to be had: there is one",
 }
 
 
@@ -26,6 +34,7 @@ class Messages:
     def read(self, body: dict[str, Any], limits: BodyLimits) -> Asked:
         fields = Fields(body)
         fields.never(NEVER)
+        fields.hints("cache_control")
         dials = dials_in(fields)
         name, stream = fields.needed_text("model"), fields.flag("stream")
         max_tokens = fields.whole("max_tokens", 1)
@@ -217,10 +226,12 @@ def _assistant(place: str, blocks: list[Json]) -> list[dict[str, Json]]:
     for number, block in enumerate(blocks):
         at = f"{place}.content[{number}]"
         if isinstance(block, dict) and block.get("type") == "tool_use":
-            if not isinstance(block.get("id"), str) or not isinstance(block.get("name"), str):
-                raise refused(f"`{at}` has no id or no name", at)
-            function = {"name": block["name"], "arguments": json.dumps(block.get("input") or {}, ensure_ascii=False)}
-            calls.append({"id": block["id"], "type": "function", "function": function})
+            fields = _fields(at, block)
+            called, asked = fields.needed_text("id"), fields.needed_text("name")
+            function = {"name": asked, "arguments": json.dumps(fields.take("input") or {}, ensure_ascii=False)}
+            calls.append({"id": called, "type": "function", "function": function})
+            fields.hints("caller")
+            fields.end()
         else:
             parts.append(_block(at, block))
     message: dict[str, Json] = {"role": "assistant", "content": _plain(parts)}
@@ -240,14 +251,16 @@ def _user(role: str, place: str, blocks: list[Json]) -> list[dict[str, Json]]:
 
 
 def _result(place: str, block: Mapping[str, Json]) -> dict[str, Json]:
-    content = block.get("content") or ""
+    fields = _fields(place, block)
+    number, content, is_error = fields.take("tool_use_id"), fields.take("content") or "", fields.flag("is_error")
+    fields.end()
     if isinstance(content, list):
         content = _plain([_block(f"{place}.content[{number}]", part) for number, part in enumerate(content)])
     elif not isinstance(content, str):
         raise refused(f"`{place}.content` is neither a text nor a list of blocks", f"{place}.content")
-    if block.get("is_error") and isinstance(content, str):
+    if is_error and isinstance(content, str):
         content = f"Error: {content}"
-    return {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": content}
+    return {"role": "tool", "tool_call_id": number, "content": content}
 
 
 def _plain(parts: list[dict[str, Json]]) -> Json:
@@ -255,24 +268,62 @@ def _plain(parts: list[dict[str, Json]]) -> Json:
     if not parts:
         return None
     if all(part["type"] == "text" for part in parts):
-        return "".join(part["text"] for part in parts) if len(parts) == 1 else "\n\n".join(p["text"] for p in parts)
+        return "\n\n".join(part["text"] for part in parts)
     return parts
 
 
+def _fields(place: str, block: Mapping[str, Json]) -> Fields:
+    """The fields of a block but for its type, and for marks for a cache, which change no answer."""
+    fields = Fields(block, f"{place}.")
+    fields.hints("type", "cache_control")
+    return fields
+
+
 def _block(place: str, given: Json) -> dict[str, Json]:
-    """A block as a content part in OpenAI's form. Marks for a cache change no answer and end here."""
+    """A block as a content part in OpenAI's form."""
     kind = given.get("type") if isinstance(given, dict) else None
-    if kind == "text" and isinstance(given.get("text"), str):
-        return {"type": "text", "text": given["text"]}
-    if kind == "image" and isinstance(given.get("source"), dict):
-        source = given["source"]
-        if source.get("type") == "base64":
-            url = f"data:{source.get('media_type', 'image/png')};base64,{source.get('data', '')}"
-            return {"type": "image_url", "image_url": {"url": url}}
-        if source.get("type") == "url" and isinstance(source.get("url"), str):
-            return {"type": "image_url", "image_url": {"url": source["url"]}}
-    known = "text, image (base64 or url), tool_use and tool_result"
-    raise refused(f"`{place}` is no block that can be passed on; those are {known}", place)
+    fields = _fields(place, given) if isinstance(given, dict) else Fields({})
+    part: dict[str, Json] | None = None
+    if kind == "text":
+        part = {"type": "text", "text": fields.needed_text("text")}
+        fields.only("citations", [], why="is not to be had: no source is passed on")
+    elif kind in ("image", "document"):
+        part = (_image if kind == "image" else _document)(fields)
+    if part is None:
+        known = "text, image (base64 or url), document (base64 or text), tool_use and tool_result"
+        raise refused(f"`{place}` is no block that can be passed on; those are {known}", place)
+    fields.end()
+    return part
+
+
+def _image(fields: Fields) -> dict[str, Json] | None:
+    source = fields.inner("source")
+    kind = source.take("type")
+    if kind == "base64":
+        url = f"data:{source.text('media_type') or 'image/png'};base64,{source.needed_text('data')}"
+    elif kind == "url":
+        url = source.needed_text("url")
+    else:
+        return None
+    source.end()
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _document(fields: Fields) -> dict[str, Json] | None:
+    source, title = fields.inner("source"), fields.text("title")
+    fields.only("citations", {"enabled": False}, why="is not to be had: no source is passed on")
+    kind = source.take("type")
+    form = source.text("media_type")
+    if kind == "text":
+        text = source.needed_text("data")
+        part: dict[str, Json] = {"type": "text", "text": f"{title}\n\n{text}" if title else text}
+    elif kind == "base64":
+        data = f"data:{form or 'application/pdf'};base64,{source.needed_text('data')}"
+        part = {"type": "file", "file": {"file_data": data, "filename": title or "document.pdf"}}
+    else:
+        return None
+    source.end()
+    return part
 
 
 def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json]]:

@@ -56,8 +56,7 @@ def form_in(form: Fields, *, inside: str | None = None) -> tuple[tuple[Contract,
 def user_in(fields: Fields) -> str | None:
     """Who asks, by the newer name or the older one: recipes read it, and nobody else is told."""
     older, newer = fields.text("user"), fields.text("safety_identifier")
-    fields.text("prompt_cache_key")  # a hint that changes no answer
-    fields.one_of("prompt_cache_retention", ("in-memory", "in_memory", "24h"))  # another
+    fields.hints("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention")
     return newer or older
 
 

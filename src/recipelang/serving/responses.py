@@ -28,7 +28,10 @@ NEVER = {
     "prompt": "is not to be had: there are no stored prompts",
     "max_tool_calls": "is not to be had: there are no tools of the server's own",
     "context_management": "is not to be had: the conversation is used as it comes",
-    "moderation": "is not to be had",
+    "moderation": "is not to be had: a recipe says what is looked at",
+    "image": "is not to be had: answers are texts",
+    "access_programs": "is not to be had: there are none",
+    "background_options": "is not to be had: nothing is stored",
 }
 _LOGPROBS = "message.output_text.logprobs"
 _THOUGHTS = "reasoning.encrypted_content"
@@ -270,25 +273,25 @@ def _conversation(given: Json, instructions: str | None) -> list[dict[str, Json]
 
 
 def _add(place: str, item: Json, messages: list[dict[str, Json]]) -> None:
-    kind = item.get("type", "message") if isinstance(item, dict) else None
+    fields = Fields(item, f"{place}.")
+    kind = fields.take("type") or "message"
+    fields.hints("id", "status", "phase")
     if kind == "message":
-        messages.append({"role": item.get("role"), "content": _content(f"{place}.content", item.get("content"))})
+        messages.append({"role": fields.take("role"), "content": _content(f"{place}.content", fields.take("content"))})
     elif kind == "function_call":
-        call = {
-            "id": item.get("call_id"),
-            "type": "function",
-            "function": {"name": item.get("name"), "arguments": item.get("arguments")},
-        }
+        function = {"name": fields.take("name"), "arguments": fields.take("arguments")}
         last = messages[-1] if messages else {}
         if last.get("role") != "assistant":
             last = {"role": "assistant", "content": None}
             messages.append(last)
+        call = {"id": fields.take("call_id"), "type": "function", "function": function}
         last["tool_calls"] = [*last.get("tool_calls", ()), call]
     elif kind == "function_call_output":
-        output = _content(f"{place}.output", item.get("output"))
-        messages.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": output})
+        output = _content(f"{place}.output", fields.take("output"))
+        messages.append({"role": "tool", "tool_call_id": fields.take("call_id"), "content": output})
     else:
         raise refused(f"`{place}` is {kind!r:.40}; items are message, function_call and function_call_output", place)
+    fields.end()
 
 
 def _content(place: str, given: Json) -> Json:
@@ -298,19 +301,25 @@ def _content(place: str, given: Json) -> Json:
 
 
 def _part(place: str, given: Json) -> dict[str, Json]:
-    kind = given.get("type") if isinstance(given, dict) else None
+    """A content part in the form of chat completions; what the parts of our own answers say besides ends here."""
+    fields = Fields(given, f"{place}.")
+    kind = fields.take("type")
+    fields.hints("annotations", "logprobs", "prompt_cache_breakpoint")
     if kind in _TEXTS:
-        return {"type": "text", "text": given.get("refusal" if kind == "refusal" else "text")}
-    if kind == "input_image" and isinstance(given.get("image_url"), str):
-        image = {"url": given["image_url"]}
-        if given.get("detail") is not None:
-            image["detail"] = given["detail"]
-        return {"type": "image_url", "image_url": image}
-    if kind == "input_file" and isinstance(given.get("file_data"), str):
-        file = {name: given[name] for name in ("file_data", "filename") if given.get(name) is not None}
-        return {"type": "file", "file": file}
-    known = "input_text, output_text, input_image with an `image_url` and input_file with `file_data`"
-    raise refused(f"`{place}` is no content part that can be passed on; those are {known}", place)
+        name = "refusal" if kind == "refusal" else "text"
+        said = fields.text(name)
+        part: dict[str, Json] = {"type": "text", "text": fields.refuse(name, "is missing") if said is None else said}
+    elif kind == "input_image" and (url := fields.text("image_url")) is not None:
+        detail = fields.text("detail")
+        part = {"type": "image_url", "image_url": {"url": url, **({} if detail is None else {"detail": detail})}}
+    elif kind == "input_file" and (data := fields.text("file_data")) is not None:
+        named = fields.text("filename")
+        part = {"type": "file", "file": {"file_data": data, **({} if named is None else {"filename": named})}}
+    else:
+        known = "input_text, output_text, input_image with an `image_url` and input_file with `file_data`"
+        raise refused(f"`{place}` is no content part that can be passed on; those are {known}", place)
+    fields.end()
+    return part
 
 
 def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json], dict[str, Json]]:

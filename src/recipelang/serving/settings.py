@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from recipelang.hosts.loops import MOST_TURNS
 from recipelang.quick import dataclass
 from recipelang.runtime.ledger import Limits
 from recipelang.serving.bodies import Fields
@@ -35,6 +36,7 @@ class Settings:
     metrics: bool = True
     traces: str = "none"
     state: str | None = None
+    tool_turns: int = MOST_TURNS
     cache_seconds: float | None = None  # none: replies are not kept
     cache_across_keys: bool = False
     keys: tuple[Key, ...] | None = None
@@ -70,6 +72,7 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
         metrics=default.metrics if metrics is None else metrics,
         traces=given.one_of("traces", TRACES) or default.traces,
         state=None if state is None else str(folder / state),
+        tool_turns=_or(given.whole("tool_turns", 0), default.tool_turns),
         cache_seconds=cache.number("seconds", 1),
         cache_across_keys=cache.flag("across_keys"),
         keys=None if keys is None else _keys(keys, environment),
@@ -84,7 +87,7 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
 def _of_environment(found: Settings, environment: Mapping[str, str]) -> Settings:
     """What an operator may set without a file; a number is a text there."""
     told: dict[str, Any] = {}
-    for name in ("host", "port", "patience", "log", "traces", "metrics", "state", "cache_seconds"):
+    for name in ("host", "port", "patience", "log", "traces", "metrics", "state", "tool_turns", "cache_seconds"):
         value = environment.get(f"RECIPELANG_{name.upper()}")
         if value:
             told[f"RECIPELANG_{name.upper()}"] = int(value) if value.isascii() and value.isdigit() else value
@@ -99,6 +102,7 @@ def _of_environment(found: Settings, environment: Mapping[str, str]) -> Settings
         metrics=found.metrics if metrics is None else metrics == "on",
         traces=given.one_of("RECIPELANG_TRACES", TRACES) or found.traces,
         state=given.text("RECIPELANG_STATE") or found.state,
+        tool_turns=_or(given.whole("RECIPELANG_TOOL_TURNS", 0), found.tool_turns),
         cache_seconds=given.number("RECIPELANG_CACHE_SECONDS", 1) or found.cache_seconds,
     )
 

@@ -186,7 +186,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"extra_body": {"frobnicate": 1}}, "frobnicate"),
     ({"extra_body": {"recipelang": {"max_costs": 1}}}, "recipelang.max_costs"),
     ({"extra_body": {"recipelang": {"extra": {"model": "x"}}}}, "recipelang.extra"),
-    ({"messages": []}, "a"),
+    ({"messages": []}, "messages"),
     ({"messages": [{"role": "wizard", "content": "hi"}]}, "messages[0].role"),
     ({"messages": [{"role": "user", "content": [{"type": "hologram"}]}]}, "messages[0].content[0].type"),
     ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": 5}}}}, "response_format.json_schema.schema"),
