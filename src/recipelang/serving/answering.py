@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import field, replace
 from typing import Any
 
@@ -28,8 +27,10 @@ from recipelang.runtime.values import NOTHING_MORE, Json
 from recipelang.runtime.voice import CallListener, Listener
 from recipelang.serving.bodies import BodyLimits, ClientLeft, body_of, object_in
 from recipelang.serving.conversation import Api, Asked, Told, new_id, tool_calls_of
+from recipelang.serving.keeping import Shift
 from recipelang.serving.keys import Key, Keys
-from recipelang.serving.menu import Menu, Served
+from recipelang.serving.menu import Served
+from recipelang.serving.presence import while_there
 from recipelang.serving.problems import OUR_MISTAKE, Problem, ProblemKind, problem_of, refused
 from recipelang.serving.receipt import Books, books_of, receipt_of
 from recipelang.serving.reports import LEFT, Report, Watcher
@@ -50,7 +51,7 @@ _EVENT_STREAM: Headers = [
 
 
 class Answering:
-    """An ASGI endpoint. `menu` gives what is served now, its engines open; one request sees one menu to its end.
+    """An ASGI endpoint. `shift` gives what is served now, its engines open; one request sees one of them to its end.
 
     `watchers` hear of each request when it has ended, however it did.
     """
@@ -58,7 +59,7 @@ class Answering:
     def __init__(
         self,
         api: Api,
-        menu: Callable[[], AbstractAsyncContextManager[Menu]],
+        shift: Callable[[], Awaitable[Shift]],
         limits: BodyLimits,
         loops: Loops,
         keep_alive: float = KEEP_ALIVE,
@@ -66,7 +67,7 @@ class Answering:
         watchers: Sequence[Watcher] = (),
     ) -> None:
         self._api = api
-        self._menu = menu
+        self._shift = shift
         self._limits = limits
         self._loops = loops
         self._keep_alive = keep_alive
@@ -77,8 +78,7 @@ class Answering:
         talk = _Talk(self._api, send, request_number(scope), self._loops, began_at=time.perf_counter())
         talk.parents = parents_in(scope)
         try:
-            async with AsyncExitStack() as held:
-                await self._answer(scope, receive, talk, held)
+            await self._admitted(scope, receive, talk)
         finally:
             if self._watchers:
                 report = talk.report(scope["path"])
@@ -88,41 +88,44 @@ class Answering:
                     except Exception:  # noqa: BLE001 - one of the host's own: the answer has been given
                         _log.exception("a watcher failed for request %s", talk.number)
 
-    async def _answer(self, scope: Scope, receive: Receive, talk: _Talk, held: AsyncExitStack) -> None:
-        """From the request to the end of its answer; what it holds the while is in `held`."""
-        number = talk.number
+    async def _admitted(self, scope: Scope, receive: Receive, talk: _Talk) -> None:
+        """Who may ask is answered; the while, the request counts as one of its key's."""
+        if self._keys is None:
+            await self._answer(scope, receive, talk)
+            return
         try:
-            if self._keys is not None:
-                talk.key = await held.enter_async_context(self._keys.admitted(scope))
+            async with self._keys.admitted(scope) as talk.key:
+                await self._answer(scope, receive, talk)
+        except Problem as problem:
+            await talk.refuse(problem)
+        except StoreProblem as problem:
+            await talk.refuse(_without_state(problem))
+
+    async def _answer(self, scope: Scope, receive: Receive, talk: _Talk) -> None:
+        """From the request to the end of its answer."""
+        try:
             body = await body_of(scope, receive, self._limits.size)
             asked = self._api.read(object_in(body, self._limits.depth), self._limits)
-            menu = await held.enter_async_context(self._menu())
-            talk.begin(asked, menu.find(asked.name, talk.key))
-            _must_take_tools(asked, talk.served)
+            shift = await self._shift()
+            talk.begin(asked, shift.menu.find(asked.name, talk.key))
+            _must_fit(asked, talk.served)
         except ClientLeft:
             pass
         except Problem as problem:
             await talk.refuse(problem)
         except BackendProblem as problem:
             await talk.refuse(Problem(503, ProblemKind.OVERLOADED, str(problem), "not_ready"))
-        except StoreProblem as problem:
-            await talk.refuse(_without_state(problem))
         except Exception:  # noqa: BLE001 - as below
-            _log.exception("request %s could not be read, and should have been", number)
+            _log.exception("request %s could not be read, and should have been", talk.number)
             await talk.refuse(OUR_MISTAKE)
         else:
-            await self._while_there(receive, talk, self._streamed if asked.stream else self._whole)
+            with shift:
+                await self._while_there(receive, talk, self._streamed if asked.stream else self._whole)
 
     async def _while_there(self, receive: Receive, talk: _Talk, answer: Callable[[_Talk], Awaitable[None]]) -> None:
         """Answer; when the client goes away, everything that works for it is cancelled."""
 
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            group.cancel_scope.cancel()
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(watch)
+        async with while_there(receive):
             try:
                 await answer(talk)
             except Problem as problem:
@@ -136,7 +139,6 @@ class Answering:
             except Exception:  # noqa: BLE001 - whatever it is, the client is told that it is ours, and the log the rest
                 _log.exception("request %s failed, and should not have", talk.number)
                 await talk.fail(OUR_MISTAKE, None, None)
-            group.cancel_scope.cancel()
 
     async def _whole(self, talk: _Talk) -> None:
         await talk.answer(await talk.run())
@@ -176,6 +178,7 @@ class _Talk:
     spoke: bool = False  # whether a part of the answer was sent
     key: Key | None = None
     began_at: float = 0.0
+    books: Books = field(default_factory=Books)  # once the run has ended
     parents: Mapping[str, str] = field(default_factory=dict)  # the headers that say of what trace it is a part
     first: float | None = None  # seconds until the first part of the answer
     status: int = LEFT  # until its end is told
@@ -203,7 +206,7 @@ class _Talk:
             self.code,
             time.perf_counter() - self.began_at,
             self.first,
-            books_of(self.events, self.served.engine.plan) if known else Books(),
+            self.books if self.books.calls or not known else books_of(self.events, self.served.engine.plan),
             self.events,
             self.asked.request if known else None,
             self.text,
@@ -308,7 +311,7 @@ class _Talk:
     # ------------------------------------------------------------ what is told
 
     def _told(self, result: RunResult) -> Told:
-        books = books_of(result.trace.events, self.served.engine.plan)
+        books = self.books = books_of(result.trace.events, self.served.engine.plan)
         receipt = None
         if self.asked.dials.receipt:
             receipt = receipt_of(result.trace, books, self._digests(), result.spend.seconds)
@@ -439,7 +442,7 @@ def request_number(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _GOOD_NUMBER.fullmatch(value.decode("latin-1")):
             return str(value.decode("latin-1"))
-    return f"req_{secrets.token_hex(12)}"
+    return new_id("req_")
 
 
 def _without_state(problem: StoreProblem) -> Problem:
@@ -450,7 +453,12 @@ def _without_state(problem: StoreProblem) -> Problem:
     )
 
 
-def _must_take_tools(asked: Asked, served: Served) -> None:
+def _must_fit(asked: Asked, served: Served) -> None:
+    """What this recipe could not heed is refused."""
+    if asked.dials.quality is not None and not served.reads_quality:
+        raise refused(
+            f"`{asked.name}` always does its best: it reads no `quality`, and would not heed it", "recipelang.quality"
+        )
     if asked.request.tools and not served.takes_tools:
         raise refused(
             f"`{asked.name}` has no role that passes the conversation on, and so none that could call `tools`", "tools"

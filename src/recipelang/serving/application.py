@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Unpack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Unpack
 
 import anyio
-from anyio.abc import TaskGroup, TaskStatus
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recipelang.drawing.graph import graph_of
 from recipelang.drawing.page import page
@@ -32,8 +30,8 @@ from recipelang.serving.answering import KEEP_ALIVE, Answering, request_number
 from recipelang.serving.bodies import BodyLimits
 from recipelang.serving.chat import Chat
 from recipelang.serving.conversation import Api, as_json
+from recipelang.serving.keeping import Keeper
 from recipelang.serving.keys import Key, Keys
-from recipelang.serving.menu import Menu
 from recipelang.serving.messages import Messages
 from recipelang.serving.metrics import FORM, Metrics
 from recipelang.serving.openai_terms import told_problem
@@ -75,10 +73,10 @@ def app(
         "/v1/responses": Responses(),
         "/v1/messages": Messages(),
     }
-    routes = [
-        Route(path, Answering(api, keeper.menu, limits, loops, keep_alive, keys, hearing), methods=["POST"])
-        for path, api in answering.items()
-    ]
+    endpoints = {
+        path: Answering(api, keeper.shift, limits, loops, keep_alive, keys, hearing) for path, api in answering.items()
+    }
+    routes = [Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items()]
     models = Models(keeper, keys)
     routes += [Route("/ui", _page), Route("/ui/graph/{name:path}", models.graph)]
     routes += Health(keeper, counted).routes()
@@ -89,7 +87,7 @@ def app(
         async with keeper.opened(), _leased(keys):
             yield
 
-    application = Starlette(routes=routes, lifespan=lifespan, middleware=middleware)
+    application = _App(endpoints, routes=routes, lifespan=lifespan, middleware=middleware)
     application.add_exception_handler(404, _no_page)
     application.add_exception_handler(405, _no_page)
     application.state.keeper, application.state.keys, application.state.metrics = keeper, keys, counted
@@ -111,6 +109,20 @@ def _engines(
     return engines + [Engine(with_names(plan), **options) for plan in plans]
 
 
+class _App(Starlette):
+    """What asks for an answer goes to its endpoint at once, unless the host has middleware that is to see it first."""
+
+    def __init__(self, endpoints: Mapping[str, ASGIApp], **options: Any) -> None:  # Any: those of Starlette
+        super().__init__(**options)
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = None
+        if scope["type"] == "http" and scope["method"] == "POST" and not self.user_middleware:
+            endpoint = self._endpoints.get(scope["path"])
+        await (super().__call__ if endpoint is None else endpoint)(scope, receive, send)
+
+
 @asynccontextmanager
 async def _leased(keys: Keys | None) -> AsyncIterator[None]:
     """The while, other processes hear that this one lives, where they share what their keys have under way."""
@@ -121,111 +133,6 @@ async def _leased(keys: Keys | None) -> AsyncIterator[None]:
         group.start_soon(keys.lease)
         yield
         group.cancel_scope.cancel()
-
-
-class _Shift:
-    """Engines that are served together, until others take over and the last request to these has ended."""
-
-    def __init__(self, engines: Sequence[Engine]) -> None:
-        self.menu = Menu(engines, int(time.time()))
-        self.engines = engines
-        self.requests = 0
-        self._is_over = False
-        self._done = anyio.Event()
-
-    @property
-    def is_open(self) -> bool:
-        return all(engine.is_open for engine in self.engines)
-
-    @contextmanager
-    def used(self) -> Iterator[Menu]:
-        self.requests += 1
-        try:
-            yield self.menu
-        finally:
-            self.requests -= 1
-            self._look()
-
-    def over(self) -> None:
-        self._is_over = True
-        self._look()
-
-    def _look(self) -> None:
-        if self._is_over and not self.requests:
-            self._done.set()
-
-    async def opened(self, *, task_status: TaskStatus[None]) -> None:
-        """Open the engines that the host has not, and close them when they are done."""
-        async with AsyncExitStack() as stack:
-            for engine in self.engines:
-                if not engine.is_open:
-                    await stack.enter_async_context(engine)
-            task_status.started()
-            await self._done.wait()
-
-
-class Keeper:
-    """Keeps the engines: opens them once, by whoever comes first, and closes those that it has opened."""
-
-    def __init__(self, engines: Sequence[Engine]) -> None:
-        self._now = _Shift(engines)
-        self._before: list[_Shift] = []
-        self._opening = anyio.Lock()
-        self._group: TaskGroup | None = None
-
-    @property
-    def known(self) -> Menu:
-        return self._now.menu
-
-    @property
-    def is_ready(self) -> bool:
-        return self._now.is_open
-
-    def in_flight(self) -> int:
-        self._before = [shift for shift in self._before if shift.requests]
-        return sum(shift.requests for shift in [self._now, *self._before])
-
-    @asynccontextmanager
-    async def menu(self) -> AsyncIterator[Menu]:
-        """What is served, all engines open while the block lasts. Without a lifespan nobody says when to close them."""
-        if not self._now.is_open:
-            async with self._opening:
-                for engine in self._now.engines:
-                    if not engine.is_open:
-                        await engine.__aenter__()
-        with self._now.used() as menu:
-            yield menu
-
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        problem: Exception | None = None
-        async with anyio.create_task_group() as group:
-            try:
-                await group.start(self._now.opened)
-            except Exception as error:  # noqa: BLE001 - raised again outside, so that no exception group hides it
-                problem = error
-            else:
-                self._group = group
-                try:
-                    yield
-                finally:
-                    self._group = None
-                    self._now.over()
-        if problem is not None:
-            raise problem
-
-    async def replace(self, engines: Sequence[Engine]) -> None:
-        """Serve these from now on; requests under way end with those that they began with, which then close.
-
-        Raises what opening them raises, and `ValueError` where there is nothing to serve: then nothing has changed.
-        """
-        if self._group is None:
-            raise RuntimeError("recipes can be replaced while the app's lifespan lasts")
-        new = _Shift(engines)
-        await self._group.start(new.opened)
-        old, self._now = self._now, new
-        self._before.append(old)
-        old.over()
 
 
 class Models:
