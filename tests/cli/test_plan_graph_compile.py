@@ -88,6 +88,63 @@ def test_the_plan_as_json_has_recipes_and_entries_with_all_that_is_proved(capsys
     assert set(proved["recipes"]["both"]["parallel_steps"]) == {"one", "two"}
 
 
+HEAD = '{"format": "recipelang.cassette", "version": 1}'
+
+
+def a_history(*models: str, calls: int = 30) -> str:
+    """A cassette with so many calls of each model, of a second or two."""
+    told = [HEAD]
+    for number, model in enumerate(models * calls, 1):
+        reply = {"text": "so it is", "usage": {"prompt": 9, "completion": 20 + number % 7}}
+        asked = {"model": model, "id": "x", "role": "r", "messages": [], "parameters": {}}
+        told.append(
+            json.dumps(
+                {"kind": "call", "number": number, "at": 0, "seconds": 1 + number % 9 / 9, **asked, "reply": reply}
+            )
+        )
+    return "\n".join(told) + "\n"
+
+
+def test_with_a_history_the_plan_shows_what_is_to_be_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("run.cassette").write_text(a_history("small", "big"), encoding="utf-8")
+    out, _ = printed(capsys, "plan", "team.recipe", "--history", "run.cassette")
+    lines = [re.split(r"\s*│\s*", line) for line in out.splitlines()]
+    (at,) = (number for number, line in enumerate(lines) if line[1:2] == ["expected"])
+    (mean, between, at_most), (worst,) = lines[at : at + 3], [line for line in lines[:at] if line[1:2] == ["in all"]]
+    assert [mean[3], worst[3]] == ["5", "6"]  # calls: no repair is made
+    low, high = (float(end) for end in between[7].replace("s", "").split("–"))
+    assert 1 < low <= float(mean[7].removesuffix("s")) <= high < float(at_most[7].removesuffix("s")) < 8
+    assert mean[6].startswith("$0.0")
+    assert "expected: 500 runs simulated on one of 4000 bytes, by calls that were seen: small 30, big 30" in out
+    assert "expected: nobody knows: it is not exposed, and so nobody knows with which models" in out  # of `both`
+
+
+def test_the_expected_case_as_json_stands_with_the_certificate(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("run.cassette").write_text(a_history("small", "big", calls=3), encoding="utf-8")
+    out, _ = printed(capsys, "plan", "team.recipe", "--history", "run.cassette", "--request", "100", "--format", "json")
+    entry = json.loads(out)["entries"]["team/fusion"]
+    found = entry["expected"]
+    assert found["seen"] == {"small": 3, "big": 3}
+    for figure in ("calls", "prompt_tokens", "completion_tokens", "cost", "seconds", "parallel"):
+        assert found[figure]["low"] <= found[figure]["mean"] <= found[figure]["high"], figure
+    assert found["calls"]["p95"] <= entry["total"]["calls"]
+
+
+def test_a_history_that_tells_too_little_or_is_none_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("run.cassette").write_text(a_history("small"), encoding="utf-8")
+    out, _ = printed(capsys, "plan", "team.recipe", "--history", "run.cassette")
+    assert "expected: nobody knows: the history has too little: there is no profile of `big`; there are small" in out
+    out, _ = printed(capsys, "plan", "team.recipe", "--history", "run.cassette", "--format", "json")
+    assert "no profile of `big`" in json.loads(out)["entries"]["team/fusion"]["expected"]["unknown"]
+    _, err = printed(capsys, "plan", "team.recipe", "--history", "team.recipe", status=2)
+    assert err == "recipelang: team.recipe is neither a trace nor a cassette nor a journal\n"
+    _, err = printed(capsys, "plan", "team.recipe", "--history", "nowhere.json", status=4)
+    assert err == "recipelang: nowhere.json: no such file or directory\n"
+    Path("few.cassette").write_text(a_history("small", "big", calls=2), encoding="utf-8")
+    out, _ = printed(capsys, "plan", "team.recipe", "--history", "few.cassette")
+    assert "expected: of small, big there are few calls: the interval is likely to be too narrow" in out
+
+
 @pytest.mark.parametrize("size", ["-1", "many", "1e9", "²", "9" * 30])
 def test_a_size_that_is_none_is_a_mistake_in_the_command(size: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

@@ -86,7 +86,11 @@ EXAMPLES = {
         'recipelang route auto "Prove that 7 is prime."',
         "recipelang route team.recipe --messages conversation.json --format json",
     ),
-    "plan": ("recipelang plan std.fusion", "recipelang plan team.recipe --format json"),
+    "plan": (
+        "recipelang plan std.fusion",
+        "recipelang plan team.recipe --format json",
+        "recipelang plan team.recipe --history runs.db monday.cassette",
+    ),
     "import": ("recipelang import vllm-sr config.yaml -o team.recipe",),
     "fmt": ("recipelang fmt team.recipe", "recipelang fmt --check *.recipe"),
     "graph": ("recipelang graph std.fusion", "recipelang graph team.recipe --format svg -o team.svg"),

@@ -1,11 +1,12 @@
-"""`recipelang plan`: the bound certificate as a table."""
+"""`recipelang plan`: the bound certificate as a table, and beside it what is to be expected."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,13 @@ from recipelang.ir.plan import Entry, Plan, Recipe
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from recipelang.simulation.expecting import Expectation, Expected
+    from recipelang.simulation.fitting import History
+
 PRINTED, NARROW = 120, 100
 """Columns where the output is no terminal, and those below which a table leaves out its frame."""
+FEW = 10
+"""Calls of a model below which an interval that goes by them is not to be trusted."""
 FIGURES = ("calls", "prompt", "completion", "cost", "time", "at once")
 
 
@@ -31,6 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=None,
         metavar="BYTES",
         help="the size of the request that the figures are for",
+    )
+    parser.add_argument(
+        "--history",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="traces, cassettes and journals of runs: what is to be expected by them",
     )
     add_format(parser)
 
@@ -45,45 +58,90 @@ def run(arguments: argparse.Namespace) -> Exit:
     plan = plan_at(arguments.file)
     if not plan.recipes and not plan.entries:
         raise Stop(Exit.USAGE, f"{arguments.file} declares no recipe")
+    history = _history(arguments.history)
     if arguments.format == "json":
+        entries = _as_json(plan.entries)
+        if history is not None:
+            for name, entry in plan.entries.items():
+                told = _expected(plan, entry, history, arguments.request)
+                entries[name]["expected"] = {"unknown": told} if isinstance(told, str) else told.as_json()
         proved = {name: list(plan.boundaries) for name in plan.entries}
-        print_json({"recipes": _as_json(plan.recipes), "entries": _as_json(plan.entries), "boundaries": proved})
+        print_json({"recipes": _as_json(plan.recipes), "entries": entries, "boundaries": proved})
         return Exit.FINE
-    for title, certificate, size, kept, spoken in _certificates(plan, arguments.request):
-        _print(title, certificate, size, kept, spoken)
+    for title, certificate, size, kept, spoken, exposed in _certificates(plan, arguments.request):
+        found = None if history is None else _expected(plan, exposed, history, arguments.request)
+        _print(title, certificate, size, kept, spoken, found)
     return Exit.FINE
 
 
-def _as_json(bounded: Mapping[str, Recipe | Entry]) -> dict[str, object]:
+def _history(paths: Sequence[str]) -> History | None:
+    if not paths:
+        return None
+    from recipelang.simulation.fitting import history_in  # deferred: start-up cost
+    from recipelang.simulation.profiles import ProfileProblem  # deferred: start-up cost
+
+    try:
+        return history_in(paths)
+    except ProfileProblem as problem:
+        raise Stop(Exit.USAGE, str(problem)) from problem
+    except OSError as problem:
+        raise Stop(Exit.INPUT_OUTPUT, f"{problem.filename}: {(problem.strerror or '').lower()}") from problem
+
+
+def _expected(plan: Plan, entry: Entry | None, history: History, request: int | None) -> Expected | str:
+    """What is to be expected, or why nobody knows."""
+    from recipelang.simulation.expecting import expected  # deferred: start-up cost
+    from recipelang.simulation.profiles import ProfileProblem  # deferred: start-up cost
+
+    if entry is None:
+        return "it is not exposed, and so nobody knows with which models"
+    try:
+        return expected(plan, entry, history, request, default=plan.recipes[entry.recipe].budget.request)
+    except ProfileProblem as problem:
+        return f"the history has too little: {problem}"
+
+
+def _as_json(bounded: Mapping[str, Recipe | Entry]) -> dict[str, dict[str, object]]:
     return {name: asdict(each.certificate) for name, each in bounded.items() if each.certificate is not None}
 
 
-def _certificates(plan: Plan, request: int | None) -> Iterator[tuple[str, Certificate, int, Sequence[str], Commitment]]:
+def _certificates(
+    plan: Plan, request: int | None
+) -> Iterator[tuple[str, Certificate, int, Sequence[str], Commitment, Entry | None]]:
     """Those of the exposed names, then those of the recipes that none of them is; and the boundaries that are proved."""
     proved = tuple(plan.boundaries)  # an entry that could break one has no plan
-    titled: list[tuple[str, str, Certificate | None, Sequence[str]]] = [
-        (f'"{entry.name}" = {entry.recipe}', entry.recipe, entry.certificate, proved) for entry in plan.entries.values()
+    titled: list[tuple[str, str, Certificate | None, Sequence[str], Entry | None]] = [
+        (f'"{entry.name}" = {entry.recipe}', entry.recipe, entry.certificate, proved, entry)
+        for entry in plan.entries.values()
     ]
     exposed = {entry.recipe for entry in plan.entries.values()}
     titled += [
-        (f"recipe {name}, for any arguments", name, recipe.certificate, ())
+        (f"recipe {name}, for any arguments", name, recipe.certificate, (), None)
         for name, recipe in plan.recipes.items()
         if name not in exposed
     ]
-    for title, name, certificate, kept in titled:
+    for title, name, certificate, kept, entry in titled:
         if certificate is not None:
             size = plan.recipes[name].budget.request if request is None else request
-            yield title, certificate, size, kept, commitment(plan, name)
+            yield title, certificate, size, kept, commitment(plan, name), entry
 
 
-def _print(title: str, certificate: Certificate, size: int, proved: Sequence[str], spoken: Commitment) -> None:
+def _print(
+    title: str,
+    certificate: Certificate,
+    size: int,
+    proved: Sequence[str],
+    spoken: Commitment,
+    found: Expected | str | None,
+) -> None:
     from rich.console import Console  # deferred: start-up cost
 
     console = Console(width=None if sys.stdout.isatty() else PRINTED, highlight=False)
     console.print(title, style="bold", markup=False)
     console.print(f"at most, for a request of {size} bytes")
-    console.print(_table(certificate, size, narrow=console.width < NARROW))
-    for line in _remarks(certificate):
+    told = found if found is not None and not isinstance(found, str) else None
+    console.print(_table(certificate, size, told, narrow=console.width < NARROW))
+    for line in (*_remarks(certificate), *_how_expected(found, size)):
         console.print(line, markup=False, soft_wrap=True)
     console.print(_streaming(spoken), markup=False, soft_wrap=True)
     if proved:
@@ -91,7 +149,7 @@ def _print(title: str, certificate: Certificate, size: int, proved: Sequence[str
     console.print()
 
 
-def _table(certificate: Certificate, size: int, *, narrow: bool) -> Table:
+def _table(certificate: Certificate, size: int, found: Expected | None, *, narrow: bool) -> Table:
     from rich import box  # deferred: start-up cost
     from rich.table import Table  # deferred: start-up cost
 
@@ -105,7 +163,52 @@ def _table(certificate: Certificate, size: int, *, narrow: bool) -> Table:
     _rows(table, certificate.steps, size, "")
     table.add_section()
     table.add_row("in all", "", *_figures(certificate.total, size), style="bold")
+    if found is not None:
+        table.add_section()
+        table.add_row("expected", "the mean of requests", *_expectations(found, lambda one: (one.mean,)))
+        table.add_row(
+            "", "between, with 95% confidence", *_expectations(found, lambda one: (one.low, one.high)), style="dim"
+        )
+        table.add_row("", "95 of 100 requests, at most", *_expectations(found, lambda one: (one.p95,)), style="dim")
     return table
+
+
+def _expectations(found: Expected, told: Callable[[Expectation], tuple[float, ...]]) -> tuple[str, ...]:
+    """The figures in the order of `FIGURES`: one of each, or its ends."""
+
+    def ends(one: Expectation | None, spelled: Callable[[float], str]) -> str:
+        return "?" if one is None else "–".join(dict.fromkeys(spelled(each) for each in told(one)))
+
+    def whole(value: float) -> str:
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+    return (
+        ends(found.calls, whole),
+        ends(found.prompt_tokens, whole),
+        ends(found.completion_tokens, whole),
+        ends(found.cost, _dollars),
+        ends(found.seconds, lambda value: f"{value:.3g}s"),
+        ends(found.parallel, whole),
+    )
+
+
+def _how_expected(found: Expected | str | None, size: int) -> Iterator[str]:
+    """What the expected figures go by, and what to think of them."""
+    if found is None:
+        return
+    if isinstance(found, str):
+        yield f"expected: nobody knows: {found}"
+        return
+    seen = ", ".join(f"{model} {count}" for model, count in found.seen.items())
+    asked = f"{found.asked} request{'s' * (found.asked > 1)} of the history" if found.asked else f"one of {size} bytes"
+    yield f"expected: {found.runs} runs simulated on {asked}, by calls that were seen: {seen}"
+    few = [model for model, count in found.seen.items() if count < FEW]
+    if few:
+        yield f"expected: of {', '.join(few)} there are few calls: the interval is likely to be too narrow"
+    if found.unsure:
+        yield f"expected: nobody knows how sure {', '.join(found.unsure)} is: no answer of it is accepted for that"
+    if found.unanswered.value:
+        yield f"expected: {found.unanswered.value:.1%} of the requests without an answer"
 
 
 def _rows(table: Table, steps: tuple[StepBound, ...], size: int, indent: str) -> None:
@@ -127,7 +230,9 @@ def _figures(bound: Bound, size: int) -> tuple[str, ...]:
 
 
 def _dollars(amount: float) -> str:
-    return f"${amount:.4f}" if amount == 0 or amount >= 0.001 else f"${amount:.2g}"
+    """Four places, and of less than a tenth of a cent two digits."""
+    places = 4 if amount == 0 or amount >= 0.001 else 1 - math.floor(math.log10(amount))
+    return f"${amount:.{places}f}"
 
 
 def _streaming(spoken: Commitment) -> str:

@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--profiles", metavar="FILE", help="profiles of the models, as TOML")
     parser.add_argument(
-        "--fit", nargs="+", default=[], metavar="FILE", help="traces and cassettes to take profiles from"
+        "--fit", nargs="+", default=[], metavar="FILE", help="traces, cassettes and journals to take profiles from"
     )
     parser.add_argument("--write-profiles", metavar="FILE", help="write the profiles that are used: to go on from")
     parser.add_argument("--runs", type=int, default=1000, help="how many requests (default 1000)")
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         entries = dict(_settings(plan, arguments))
         for setting, entry in entries.items():
             found[setting] = figures_of(
-                simulated(plan, entry, profiles, runs=arguments.runs, seed=arguments.seed, request=request)
+                simulated(plan, entry, profiles, runs=arguments.runs, seed=arguments.seed, requests=[request])
             )
     except ArgumentProblem as problem:
         raise Stop(Exit.USAGE, str(problem)) from problem

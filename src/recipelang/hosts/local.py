@@ -23,6 +23,18 @@ def local_models_in(plan: Plan, names: Iterable[str]) -> list[LocalModel]:
 
 def models_of(plan: Plan, entry: Entry) -> list[str]:
     """The names of the models that an entry may call."""
+    found = _named(plan, entry)
+    return [name for name in plan.models if name in found]
+
+
+def recipes_of(plan: Plan, entry: Entry) -> list[str]:
+    """The names of the recipes that an entry may run."""
+    found = _named(plan, entry)
+    return [name for name in plan.recipes if name in found]
+
+
+def _named(plan: Plan, entry: Entry) -> set[str]:
+    """All names in an entry, and in the recipes and the roles that these are."""
     found, waiting = set[str](), [entry.recipe, *names_in(entry)]
     while waiting:
         name = waiting.pop()
@@ -31,7 +43,7 @@ def models_of(plan: Plan, entry: Entry) -> list[str]:
             for declared in (plan.recipes, plan.roles):
                 if name in declared:
                     waiting += names_in(declared[name])
-    return [name for name in plan.models if name in found]
+    return found
 
 
 @asynccontextmanager

@@ -29,6 +29,12 @@ CREATE INDEX IF NOT EXISTS lines_of_runs ON lines (run, place);
 JOURNAL = Form("journal", FORMAT, 1, _TABLES)
 
 
+def lines_in(path: str | os.PathLike[str]) -> list[tuple[str, list[str]]]:
+    """Every run of a journal by its name, with its lines; raises `StoreProblem`."""
+    with closing(SqliteStore(path)) as store:
+        return store.all()
+
+
 class SqliteStore:
     """Runs in a SQLite file, which any number of processes may have open. Raises `StoreProblem`, as `SqliteFile` does."""
 
@@ -55,6 +61,15 @@ class SqliteStore:
 
     async def unfinished(self) -> Sequence[str]:
         return await self._file.done(self._unfinished)
+
+    def all(self) -> list[tuple[str, list[str]]]:
+        """Every run by its name, with its lines, in the order in which they were begun."""
+
+        def found() -> list[tuple[str, list[str]]]:
+            names = self._connection.execute("SELECT name FROM runs ORDER BY place").fetchall()
+            return [(name, list(self._read(name))) for (name,) in names]
+
+        return self._file.at_once(found)
 
     # ------------------------------------------------------ in a thread of its own
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import cast
 
@@ -36,20 +36,26 @@ class Outcome:
 
 
 def simulated(
-    plan: Plan, entry: Entry, profiles: Profiles, *, runs: int, seed: int = 0, request: Request = QUESTION
+    plan: Plan,
+    entry: Entry,
+    profiles: Profiles,
+    *,
+    runs: int,
+    seed: int = 0,
+    requests: Sequence[Request] = (QUESTION,),
 ) -> list[Outcome]:
-    """The outcomes; the same for the same seed. Raises `ProfileProblem` for a model without a profile.
+    """The outcomes; the same for the same seed. Requests are asked in turn. Raises `ProfileProblem` for a model without a profile.
 
     Not to be called on a running event loop.
     """
     for model in models_of(plan, entry):
         profiles.of(model)
-    run = partial(_all, plan, entry, profiles, range(runs), seed, request)
+    run = partial(_all, plan, entry, profiles, range(runs), seed, requests)
     return anyio.run(run, backend_options={"loop_factory": VirtualTimeLoop})
 
 
 async def _all(
-    plan: Plan, entry: Entry, profiles: Profiles, numbers: Iterable[int], seed: int, request: Request
+    plan: Plan, entry: Entry, profiles: Profiles, numbers: Iterable[int], seed: int, requests: Sequence[Request]
 ) -> list[Outcome]:
     models = SimulatedModels(profiles, seed)
     functions: dict[str, HostFunction] = dict.fromkeys(plan.externs, _not_there)
@@ -58,6 +64,7 @@ async def _all(
     outcomes = []
     for number in numbers:
         models.ask(number)
+        request = requests[number % len(requests)]
         outcomes.append(await _one(interpreter, entry, request, seed + number, profiles if knows else None))
     return outcomes
 

@@ -321,7 +321,7 @@ def test_a_trace_tells_the_same_as_a_cassette(tmp_path: Path) -> None:
 
 def test_what_is_neither_a_trace_nor_a_cassette_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("hello")
-    with pytest.raises(ProfileProblem, match="neither a trace nor a cassette"):
+    with pytest.raises(ProfileProblem, match="neither a trace nor a cassette nor a journal"):
         fitted([str(tmp_path / "x")])
 
 
