@@ -29,10 +29,11 @@ def page_grammar() -> str:
 
 @cache
 def parser_of_the_page() -> lark.Lark:
-    """The productions as the page has them, and the words of chapter 2 from the grammar file."""
-    rules = page_grammar().replace("::=", ":")
+    """The productions as the page has them, each of their words whole, and the words of chapter 2 from the grammar file."""
+    rules = re.sub(r'"([a-z]+)"', lambda word: word[1].upper() + "_", page_grammar().replace("::=", ":"))
+    fixed = {f"{word.upper()}_.2: /{word}\\b/" for word in re.findall(r'"([a-z]+)"', page_grammar())}
     words = re.findall(r"^(?:NAME|NUMBER|INT|TEXT|COMMENT|BLANK)\b.*|^%ignore.*", grammar_text(), re.MULTILINE)
-    return lark.Lark("\n".join([rules, *words]), start="file", parser="lalr", lexer="contextual")
+    return lark.Lark("\n".join([rules, *fixed, *words]), start="file", parser="lalr", lexer="contextual")
 
 
 def taken_by_the_page(text: str) -> bool:

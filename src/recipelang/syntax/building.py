@@ -1,4 +1,4 @@
-"""From lark's parse tree to the nodes of the syntax tree; knows the grammar's rules by name and nothing else."""
+"""From a parse tree to the nodes of the syntax tree; knows the grammar's rules by name and nothing else."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
-from lark import Token, Tree
-
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
+from recipelang.syntax.lalr import Token, Tree
 
-Parse = Tree[Token]
 MAX_DEPTH = 100
 _ESCAPE = re.compile(r"\\(u\{([0-9a-fA-F]{1,6})\}|.)", re.DOTALL)
 _SCALE = {"k": 1_000, "M": 1_000_000, "ms": 0.001, "s": 1, "m": 60, "h": 3600}
@@ -46,16 +44,13 @@ class Builder:
 
     # --------------------------------------------------------------- pieces
 
-    def span(self, tree: Parse | Token) -> Span:
-        if isinstance(tree, Token):
-            return self.source.span(cast(int, tree.start_pos), cast(int, tree.end_pos))
-        meta = tree.meta
-        return self.source.span(meta.start_pos, meta.end_pos) if not meta.empty else self.source.span(0, 0)
+    def span(self, tree: Tree | Token) -> Span:
+        return self.source.span(tree.start, tree.end)
 
     def name(self, token: Token) -> nodes.Name:
         return nodes.Name(str(token), span=self.span(token))
 
-    def file(self, tree: Parse) -> nodes.File:
+    def file(self, tree: Tree) -> nodes.File:
         language: nodes.Number | None = None
         declarations: list[nodes.AnyDeclaration] = []
         for child in _trees(tree):
@@ -67,9 +62,9 @@ class Builder:
             self.behind = self.span(child).end
         return nodes.File(language, tuple(declarations), span=self.source.span(0, len(self.source.text)))
 
-    def declaration(self, tree: Parse) -> nodes.AnyDeclaration:
+    def declaration(self, tree: Tree) -> nodes.AnyDeclaration:
         span = self.span(tree)
-        match str(tree.data):
+        match tree.data:
             case "use":
                 return self.use(tree)
             case "expose":
@@ -83,8 +78,8 @@ class Builder:
             case _:
                 return self.named(tree, span)
 
-    def named(self, tree: Parse, span: Span) -> nodes.Named:
-        rule = str(tree.data)
+    def named(self, tree: Tree, span: Span) -> nodes.Named:
+        rule = tree.data
         name, doc = self.name(_token(tree, "NAME")), self.doc(span)
         match rule:
             case "backend":
@@ -112,12 +107,12 @@ class Builder:
             case _:
                 return self.recipe(tree, name, doc, span)
 
-    def band(self, tree: Parse, name: nodes.Name, doc: str, span: Span) -> nodes.Band:
+    def band(self, tree: Tree, name: nodes.Name, doc: str, span: Span) -> nodes.Band:
         value, *cuts = _trees(tree)
         lowest = self.name(_tokens(tree, "NAME")[1])
         return nodes.Band(name, self.expression(value), lowest, tuple(map(self.cut, cuts)), doc=doc, span=span)
 
-    def cut(self, tree: Parse) -> nodes.Cut:
+    def cut(self, tree: Tree) -> nodes.Cut:
         threshold = _tree(tree, "threshold")
         number = replace(self.number(threshold), span=self.span(threshold))
         if _tokens(threshold, "MINUS"):
@@ -125,7 +120,7 @@ class Builder:
         above = self.name(_token(tree, "NAME"))
         return nodes.Cut(number, cast(Token, tree.children[0]).type == "LESS_EQUAL", above, span=self.span(tree))
 
-    def extern(self, tree: Parse, name: nodes.Name, doc: str, span: Span) -> nodes.Extern:
+    def extern(self, tree: Tree, name: nodes.Name, doc: str, span: Span) -> nodes.Extern:
         fields, block = _tree_or_none(tree, "fields"), _tree_or_none(tree, "block")
         returns: nodes.Type | tuple[nodes.Field, ...]
         if fields is not None:
@@ -135,7 +130,7 @@ class Builder:
         policy = self.block(block) if block is not None else None
         return nodes.Extern(name, self.parameters(tree), returns, policy, doc=doc, span=span)
 
-    def test(self, tree: Parse) -> nodes.Test:
+    def test(self, tree: Tree) -> nodes.Test:
         span, items = self.span(tree), _trees(tree)
         return nodes.Test(
             self.text(_token(tree, "TEXT")),
@@ -151,7 +146,7 @@ class Builder:
             span=span,
         )
 
-    def scripted(self, tree: Parse) -> nodes.Scripted:
+    def scripted(self, tree: Tree) -> nodes.Scripted:
         names = [self.qualified(_tokens(child, "NAME")) for child in _trees(tree) if child.data == "dotted"]
         outcome, *delay = (self.expression(child) for child in _trees(tree) if child.data != "dotted")
         return nodes.Scripted(
@@ -162,7 +157,7 @@ class Builder:
             span=self.span(tree),
         )
 
-    def use(self, tree: Parse) -> nodes.Use:
+    def use(self, tree: Tree) -> nodes.Use:
         dotted, alias = _tree_or_none(tree, "dotted"), [self.name(token) for token in _tokens(tree, "NAME")]
         as_name = alias[0] if alias else None
         if dotted is not None:
@@ -170,7 +165,7 @@ class Builder:
             return nodes.Use(names, None, as_name, span=self.span(tree))
         return nodes.Use((), self.text(_token(tree, "TEXT")), as_name, span=self.span(tree))
 
-    def recipe(self, tree: Parse, name: nodes.Name, doc: str, span: Span) -> nodes.Recipe:
+    def recipe(self, tree: Tree, name: nodes.Name, doc: str, span: Span) -> nodes.Recipe:
         budget: nodes.Block | None = None
         steps: list[nodes.Step] = []
         for child in _trees(tree):
@@ -193,32 +188,32 @@ class Builder:
             end = start - 1
         return "\n".join(reversed(found))
 
-    def field(self, tree: Parse) -> nodes.Field:
+    def field(self, tree: Tree) -> nodes.Field:
         key, type = cast(Token, tree.children[0]), self.type(_trees(tree)[0])
         return nodes.Field(self.name(key), type, span=self.span(tree))
 
-    def parameters(self, tree: Parse) -> tuple[nodes.Parameter, ...]:
+    def parameters(self, tree: Tree) -> tuple[nodes.Parameter, ...]:
         return tuple(self.parameter(child) for child in _trees(_tree(tree, "parameters")))
 
-    def parameter(self, tree: Parse) -> nodes.Parameter:
+    def parameter(self, tree: Tree) -> nodes.Parameter:
         type, *default = _trees(tree)
         value = self.expression(default[0]) if default else None
         return nodes.Parameter(self.name(_token(tree, "NAME")), self.type(type), value, span=self.span(tree))
 
-    def returns(self, tree: Parse) -> nodes.Type | None:
+    def returns(self, tree: Tree) -> nodes.Type | None:
         found = _tree_or_none(tree, "returns")
         return None if found is None else self.type(_trees(found)[0])
 
-    def type(self, tree: Parse) -> nodes.Type:
+    def type(self, tree: Tree) -> nodes.Type:
         self._deeper(tree)
         try:
             return self._type(tree)
         finally:
             self.depth -= 1
 
-    def _type(self, tree: Parse) -> nodes.Type:
+    def _type(self, tree: Tree) -> nodes.Type:
         span, inner = self.span(tree), _trees(tree)
-        match str(tree.data):
+        match tree.data:
             case "list_type":
                 bounds = self.bounds(inner[1]) if len(inner) > 1 else None
                 return nodes.ListType(self.type(inner[0]), bounds, span=span)
@@ -232,7 +227,7 @@ class Builder:
                     name, self.bounds(bounds_tree) if bounds_tree is not None else None, named, span=span
                 )
 
-    def bounds(self, tree: Parse) -> nodes.Bounds:
+    def bounds(self, tree: Tree) -> nodes.Bounds:
         parts = [child for child in tree.children if isinstance(child, Token)]
         dots = next((i for i, token in enumerate(parts) if token.type == "DOTDOT"), None)
         if dots is None:
@@ -242,25 +237,25 @@ class Builder:
         after = _whole(parts[-1]) if dots < len(parts) - 1 else None
         return nodes.Bounds(before, after, span=self.span(tree))
 
-    def attributes(self, tree: Parse) -> tuple[nodes.Attribute, ...]:
+    def attributes(self, tree: Tree) -> tuple[nodes.Attribute, ...]:
         return tuple(self.attribute(child) for child in _trees(tree) if child.data == "attribute")
 
-    def attribute(self, tree: Parse) -> nodes.Attribute:
+    def attribute(self, tree: Tree) -> nodes.Attribute:
         key, value = cast(Token, tree.children[0]), self.expression(_trees(tree)[0])
         return nodes.Attribute(self.name(key), value, span=self.span(tree))
 
-    def block(self, tree: Parse) -> nodes.Block:
+    def block(self, tree: Tree) -> nodes.Block:
         return nodes.Block(self.attributes(tree), span=self.span(tree))
 
     # ---------------------------------------------------------------- steps
 
-    def step(self, tree: Parse) -> nodes.Step:
+    def step(self, tree: Tree) -> nodes.Step:
         span = self.span(tree)
         block = _tree_or_none(tree, "block")
         policy = self.block(block) if block is not None else None
         values = [child for child in _trees(tree) if child.data not in ("block", "arm", "attribute")]
         names = [self.name(token) for token in _tokens(tree, "NAME")]
-        match str(tree.data):
+        match tree.data:
             case "return":
                 return nodes.Return(self.expression(values[0]), policy, span=span)
             case "let":
@@ -291,13 +286,13 @@ class Builder:
             case _:
                 return self.choose(tree, names[0], span)
 
-    def choose(self, tree: Parse, name: nodes.Name, span: Span) -> nodes.Choose:
+    def choose(self, tree: Tree, name: nodes.Name, span: Span) -> nodes.Choose:
         arms = tuple(self.arm(child) for child in _trees(tree) if child.data == "arm")
         attributes = self.attributes(tree)
         braces = self.span(_token(tree, "LBRACE")).to(self.span(_tokens(tree, "RBRACE")[-1]))
         return nodes.Choose(name, arms, nodes.Block(attributes, span=braces) if attributes else None, span=span)
 
-    def arm(self, tree: Parse) -> nodes.Arm:
+    def arm(self, tree: Tree) -> nodes.Arm:
         *before, last = _trees(tree)
         estimates = self.block(last) if last.data == "block" else None
         *condition, call = before if estimates else (*before, last)
@@ -306,25 +301,25 @@ class Builder:
 
     # ---------------------------------------------------------- expressions
 
-    def expression(self, tree: Parse) -> nodes.Expression:
+    def expression(self, tree: Tree) -> nodes.Expression:
         self._deeper(tree)
         try:
-            return cast(nodes.Expression, _EXPRESSIONS[str(tree.data)](self, tree))
+            return cast(nodes.Expression, _EXPRESSIONS[tree.data](self, tree))
         finally:
             self.depth -= 1
 
-    def _deeper(self, tree: Parse) -> None:
+    def _deeper(self, tree: Tree) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise TooDeep(self.span(tree))
 
-    def call(self, tree: Parse) -> nodes.Call:
+    def call(self, tree: Tree) -> nodes.Call:
         callee, *arguments = _trees(tree)
         return nodes.Call(self.callee(callee), tuple(self.argument(child) for child in arguments), span=self.span(tree))
 
-    def callee(self, tree: Parse) -> nodes.Name:
+    def callee(self, tree: Tree) -> nodes.Name:
         """`solver`, or `team.solver` for one of a file that goes by another name."""
-        match str(tree.data), _trees(tree):
+        match tree.data, _trees(tree):
             case "name", []:
                 return self.qualified(_tokens(tree, "NAME"))
             case "member", [Tree(data="name") as module]:
@@ -336,7 +331,7 @@ class Builder:
         first, last = self.span(tokens[0]), self.span(tokens[-1])
         return nodes.Name(".".join(tokens), span=first.to(last))
 
-    def argument(self, tree: Parse) -> nodes.Argument:
+    def argument(self, tree: Tree) -> nodes.Argument:
         names = _tokens(tree, "NAME")
         value = self.expression(_trees(tree)[0])
         return nodes.Argument(self.name(names[0]) if names else None, value, span=self.span(tree))
@@ -344,7 +339,7 @@ class Builder:
     def text(self, token: Token) -> nodes.Text:
         return nodes.Text(text_value(str(token)), span=self.span(token))
 
-    def number(self, tree: Parse) -> nodes.Number:
+    def number(self, tree: Tree) -> nodes.Number:
         token = _token(tree, "NUMBER")
         match = _NUMBER.fullmatch(str(token))
         assert match is not None  # the terminal has the same form
@@ -352,22 +347,22 @@ class Builder:
         kind, value = _quantity(dollar, digits, unit)
         return nodes.Number(kind, value, span=self.span(token))
 
-    def binary(self, tree: Parse) -> nodes.Binary:
+    def binary(self, tree: Tree) -> nodes.Binary:
         left, right = _trees(tree)
         operator = " ".join(str(child) for child in tree.children if isinstance(child, Token))
         return nodes.Binary(operator, self.expression(left), self.expression(right), span=self.span(tree))
 
-    def comprehension(self, tree: Parse) -> nodes.Comprehension:
+    def comprehension(self, tree: Tree) -> nodes.Comprehension:
         element, iterable, *condition = (self.expression(child) for child in _trees(tree))
         name = self.name(_token(tree, "NAME"))
         return nodes.Comprehension(element, name, iterable, condition[0] if condition else None, span=self.span(tree))
 
-    def conditional(self, tree: Parse) -> nodes.Conditional:
+    def conditional(self, tree: Tree) -> nodes.Conditional:
         then, condition, otherwise = (self.expression(child) for child in _trees(tree))
         return nodes.Conditional(condition, then, otherwise, span=self.span(tree))
 
 
-_EXPRESSIONS: dict[str, Callable[[Builder, Parse], Any]] = {  # Any: nodes of any kind
+_EXPRESSIONS: dict[str, Callable[[Builder, Tree], Any]] = {  # Any: nodes of any kind
     "name": lambda b, t: b.name(_token(t, "NAME")),
     "number": Builder.number,
     "text": lambda b, t: b.text(_token(t, "TEXT")),
@@ -389,23 +384,23 @@ _EXPRESSIONS: dict[str, Callable[[Builder, Parse], Any]] = {  # Any: nodes of an
 _STEPS = frozenset(("ask", "fanout", "cascade", "repeat", "perform", "choose", "host_call", "run", "let", "return"))
 
 
-def _trees(tree: Parse) -> list[Parse]:
+def _trees(tree: Tree) -> list[Tree]:
     return [child for child in tree.children if isinstance(child, Tree)]
 
 
-def _tree_or_none(tree: Parse, rule: str) -> Parse | None:
+def _tree_or_none(tree: Tree, rule: str) -> Tree | None:
     return next((child for child in _trees(tree) if child.data == rule), None)
 
 
-def _tree(tree: Parse, rule: str) -> Parse:
+def _tree(tree: Tree, rule: str) -> Tree:
     return next(child for child in _trees(tree) if child.data == rule)
 
 
-def _tokens(tree: Parse, type: str) -> list[Token]:
+def _tokens(tree: Tree, type: str) -> list[Token]:
     return [child for child in tree.children if isinstance(child, Token) and child.type == type]
 
 
-def _token(tree: Parse, type: str) -> Token:
+def _token(tree: Tree, type: str) -> Token:
     return _tokens(tree, type)[0]
 
 

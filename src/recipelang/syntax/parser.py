@@ -1,32 +1,20 @@
-"""Text to a syntax tree; the one door to lark. Never raises for an author's mistake: it reports and goes on."""
+"""Text to a syntax tree. Never raises for an author's mistake: it reports and goes on."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
-import sys
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
-from typing import cast
-
-import lark
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
-from lark.grammar import Rule
-from lark.lexer import TerminalDef
 
 from recipelang.diagnostics import Diagnostic, Report
 from recipelang.diagnostics.catalogue import modules
 from recipelang.diagnostics.catalogue import syntax as codes
 from recipelang.quick import dataclass
-from recipelang.resources import grammar_text, user_cache
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
-from recipelang.syntax.building import MAX_DEPTH, Builder, NotCallable, Parse, TooDeep
+from recipelang.syntax.building import MAX_DEPTH, Builder, NotCallable, TooDeep
+from recipelang.syntax.lalr import END, Tree, Unexpected
 from recipelang.syntax.landmarks import OPAQUE_OR_BRACKET
 from recipelang.syntax.mistakes import DECLARATIONS, explain, explain_character
+from recipelang.syntax.tables import parser
 from recipelang.syntax.written import Written, written
 
 LANGUAGE = 1
@@ -82,14 +70,14 @@ def _later_language(source: Source, report: Report) -> nodes.Number | None:
     return nodes.Number(nodes.NumberKind.INT, int(match["digits"]), span=span)
 
 
-def _whole(source: Source) -> tuple[nodes.File, Parse] | None:
+def _whole(source: Source) -> tuple[nodes.File, Tree] | None:
     """The file at one go; none where there are mistakes in it."""
     if _too_deep_at(source) is not None:
         return None
     try:
-        tree = _lark().parse(source.text)
+        tree = parser().parse(source.text, 0, len(source.text))
         return Builder(source).file(tree), tree
-    except (UnexpectedInput, NotCallable, TooDeep):
+    except (Unexpected, NotCallable, TooDeep):
         return None
 
 
@@ -111,13 +99,12 @@ def _in_pieces(source: Source, report: Report) -> nodes.File:
             broken += _declared_names(source.text[start:])
             break
         try:
-            piece = lark.TextSlice(source.text, start, end)
-            file = Builder(source).file(_lark().parse(piece))
+            file = Builder(source).file(parser().parse(source.text, start, end))
             if file.language is not None and start > first:
                 report(_misplaced(file.language))
             language = language or file.language
             declarations += file.declarations
-        except UnexpectedInput as error:
+        except Unexpected as error:
             broken += _declared_names(source.text[start:end])
             mistakes += 1
             report(_explained(source, error, start, end))
@@ -159,18 +146,12 @@ def _pieces(text: str) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], len(text)], strict=True))
 
 
-def _explained(source: Source, error: UnexpectedInput, start: int, end: int) -> Diagnostic:
-    match error:
-        case UnexpectedToken(token=token):
-            expected = [_SPELLING.get(name, name) for name in sorted(error.accepts or error.expected)]
-            if token.type == "$END":
-                return explain(source, None, (start, end), expected)
-            at = token.start_pos if token.start_pos is not None else start
-            return explain(source, (at, token.end_pos or at + 1), (start, end), expected)
-        case UnexpectedCharacters():
-            return explain_character(source, cast(int, error.pos_in_stream), (start, end))
-        case _:
-            return explain(source, None, (start, end), [])
+def _explained(source: Source, error: Unexpected, start: int, end: int) -> Diagnostic:
+    if error.end is None:
+        return explain_character(source, error.start, (start, end))
+    expected = [_SPELLING.get(name, name) for name in error.expected]
+    at = None if error.type == END else (error.start, error.end)
+    return explain(source, at, (start, end), expected)
 
 
 def _too_deep_at(source: Source) -> Span | None:
@@ -218,61 +199,3 @@ _SPELLING = {
     "MORE_EQUAL": "`>=`", "PLUS": "`+`", "MINUS": "`-`", "STAR": "`*`", "SLASH": "`/`", "PERCENT": "`%`",
     **{word.upper(): f"`{word}`" for word in ["language", "use", "as", "private", "backend", "model", "record", "contract", "role", "extern", "signal", "band", "boundary", "recipe", "expose", "test", "reply", "on", "after", "expect", "budget", "ask", "fanout", "cascade", "repeat", "perform", "choose", "call", "run", "let", "return", "for", "in", "up", "to", "times", "when", "otherwise", "if", "else", "or", "and", "not", "true", "false", "none"]},
 }  # fmt: skip
-
-
-@cache
-def _lark() -> lark.Lark:
-    """The parser; its tables are kept in the user's cache folder, since to build them takes longer than to use them."""
-    grammar = grammar_text()
-    file = _cache_file(grammar)
-    return (file and _kept(file)) or _built(grammar, file)
-
-
-def _kept(file: Path) -> lark.Lark | None:
-    try:
-        return lark.Lark.load(json.loads(file.read_bytes(), object_hook=_numbered))
-    except Exception:  # noqa: BLE001  a spoilt file may raise anything, and is made again
-        return None
-
-
-def _built(grammar: str, file: Path | None) -> lark.Lark:
-    """The parser, kept in a file that is whole as soon as it is there."""
-    parser = lark.Lark(grammar, parser="lalr", lexer="contextual", propagate_positions=True, keep_all_tokens=True)
-    if file is not None:
-        with suppress(OSError):
-            new = file.with_suffix(f".{os.getpid()}")
-            new.write_text(_as_json(parser), encoding="utf-8")
-            new.replace(file)
-    return parser
-
-
-def _as_json(parser: lark.Lark) -> str:
-    """The tables as data: lark's own way is a pickle, and to read one is to run it."""
-    data, memo = parser.memo_serialize([TerminalDef, Rule])
-    return json.dumps({"data": data, "memo": memo}, separators=(",", ":"))
-
-
-def _numbered(table: dict[str, object]) -> dict[str, object] | dict[int, object]:
-    """A table whose keys are numbers, which JSON spells as texts."""
-    numbered = next(iter(table), "").isdecimal()
-    return {int(key): value for key, value in table.items()} if numbered else table
-
-
-def _cache_file(grammar: str) -> Path | None:
-    """A file of the user's own for this grammar, lark and Python; none where no folder can be had."""
-    key = hashlib.sha256(f"{lark.__version__}\0{sys.version_info[:2]}\0{grammar}".encode()).hexdigest()[:16]
-    try:
-        folder = user_cache()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        usable = os.access(folder, os.W_OK) and not _is_foreign(folder)
-    except (OSError, RuntimeError):  # the latter where a user has no home
-        return None
-    return folder / f"grammar-{key}.json" if usable else None
-
-
-def _is_foreign(folder: Path) -> bool:
-    """Whether somebody else could have put the tables there: they say how a recipe is understood."""
-    if not hasattr(os, "getuid"):
-        return False
-    status = folder.stat()
-    return status.st_uid != os.getuid() or bool(status.st_mode & 0o022)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lark import Token, Tree
-
 from recipelang.quick import dataclass
+from recipelang.syntax.lalr import Token, Tree
 
 _COMMENT = re.compile(r"#[^\n]*")
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
@@ -85,22 +84,18 @@ class Written:
         return found
 
 
-def written(text: str, tree: Tree[Token]) -> Written:
+def written(text: str, tree: Tree) -> Written:
     """The words of a parse tree with what stands between them in the text."""
-    tokens = [token for token in _tokens(tree) if token.type != "COMMA"]
+    tokens = [token for token in tree.tokens() if token.type != "COMMA"]
     *words, end = _words(text, tokens)
     remaining = iter(words)
     return Written(_branch(tree, remaining), tuple(words), end)
 
 
-def _tokens(tree: Tree[Token]) -> Iterator[Token]:
-    return (token for token in tree.scan_values(lambda value: isinstance(value, Token)))
-
-
 def _words(text: str, tokens: list[Token]) -> Iterator[Word]:
     """Each word with the gaps on both of its sides. A gap's first comment trails what it shares a line with."""
-    starts = [*(token.start_pos or 0 for token in tokens), len(text)]
-    ends = [0, *(token.end_pos or 0 for token in tokens)]
+    starts = [*(token.start for token in tokens), len(text)]
+    ends = [0, *(token.end for token in tokens)]
     gaps = [_gap(text[end:start], first=end == 0) for end, start in zip(ends, starts, strict=True)]
     for number, token in enumerate(tokens):
         _, before, after_blank, _ = gaps[number]
@@ -125,11 +120,11 @@ def _gap(gap: str, *, first: bool) -> tuple[str | None, tuple[Comment, ...], boo
     return trailing, tuple(own), _BLANK_LINE.search(gap[at:]) is not None, "\n" in gap
 
 
-def _branch(tree: Tree[Token], words: Iterator[Word]) -> Branch:
+def _branch(tree: Tree, words: Iterator[Word]) -> Branch:
     parts: list[Part] = []
     for child in tree.children:
         if isinstance(child, Tree):
             parts.append(_branch(child, words))
         elif child.type != "COMMA":
             parts.append(next(words))
-    return Branch(str(tree.data), tuple(parts))
+    return Branch(tree.data, tuple(parts))
