@@ -1,8 +1,9 @@
 """The fault campaign: every standard recipe under every fault of a provider, in random schedules, held to what is promised.
 
 `python tests/fault_campaign.py --runs 20000 --seed 1` runs so many schedules in virtual time with scripted models, and
-`--real 500` as many over HTTP against a faulty server on loopback, on asyncio and on trio, whole and streamed. It ends
-with a table, by fault; what breaks a promise is printed with the seed that shows it again, and the exit code is 1.
+`--real 500` as many over HTTP against a faulty server on loopback, on asyncio and on trio, whole and streamed. `--mock
+http://127.0.0.1:9100/v1 --mocked 500` runs as many against a server of another's making, whose models fail as their names say (`fail-500`, `every3-fail-429`,
+`fail-hang@20`). It ends with a table, by fault; what breaks a promise is printed with the seed that shows it again, and the exit code is 1.
 
 Each run is held to: it ends by its deadline; it spends no more than its certificate says, nor has more calls in flight;
 each call that began has ended; no permit is kept; no call is left open; and a step for which a fallback was declared took
@@ -16,10 +17,12 @@ import json
 import math
 import random
 import re
+import socket
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -31,6 +34,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
 
 import anyio
+import httpx2
 import trio.testing
 
 from provider_faults import BROKEN, REPLIES, STREAMS
@@ -52,17 +56,38 @@ from recipelang.runtime.ports import BackendError, FailureKind, ModelCall, Reply
 from recipelang.runtime.prompts import request_bytes
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Json, Message, Request, TokenLogprob, Usage
-from upstream import STALL, Answer, Received, Upstream, answered, chunk, completion, refused, streamed
+from self_signed import self_signed
+from upstream import (
+    STALL,
+    STREAM_HEAD,
+    Answer,
+    Received,
+    Upstream,
+    answered,
+    chunk,
+    completion,
+    event,
+    refused,
+    streamed,
+)
 
-LIBRARIES = ("local_models", "signals")
-"""Standard files that have no recipe."""
-STANDARD = tuple(name for name in standard_recipe_names() if name not in LIBRARIES)
+
+def _standard() -> Iterator[str]:
+    """The standard files that have a recipe of their name; the others are libraries."""
+    for name in standard_recipe_names():
+        source = standard_recipe(name)
+        if source is not None and re.search(rf"^recipe {name}\b", source.text, re.MULTILINE):
+            yield name
+
+
+STANDARD = tuple(_standard())
 QUESTION = "Which planet is the largest? Answer with ANSWER: and a letter."
 PAGE = (Path(__file__).parents[1] / "docs" / "providers.md").read_text(encoding="utf-8")
 ROW = re.compile(
     r"^\| (?P<name>[^|]+) \| `(?P<kind>\w+)` \| (?P<may_pass>yes|no) \| (?P<message>[^|]+) \|$", re.MULTILINE
 )
 STATUS = re.compile(r"HTTP (\d+)")
+STALLED_MIDWAY = "stalls in the middle"
 STALLED, SLOW, LIES, NOTHING_SAID = "stalls", "is slow", "bills what can't be", "tells no usage"
 MISFORMED, RAMBLES = "answers in no form", "answers at great length"
 FAULTS_OF_THE_PORT: dict[str, tuple[FailureKind, bool, str]] = {
@@ -70,7 +95,24 @@ FAULTS_OF_THE_PORT: dict[str, tuple[FailureKind, bool, str]] = {
 }
 FAULTS = (*FAULTS_OF_THE_PORT, STALLED, SLOW, LIES, NOTHING_SAID, MISFORMED, RAMBLES)
 """What may go wrong with a call: the tables of `docs/providers.md`, and what no failure tells of."""
-REAL_FAULTS: Mapping[str, Any] = {**REPLIES, **STREAMS, **BROKEN, STALLED: [STALL], MISFORMED: None, LIES: None}
+REAL_FAULTS: Mapping[str, Any] = {
+    **REPLIES,
+    **STREAMS,
+    **BROKEN,
+    STALLED: [STALL],
+    STALLED_MIDWAY: [STREAM_HEAD, event(chunk("Jup")), STALL],
+    "limits the rate, and says for how long": refused(429, "slow down", retry_after="0.2"),
+    MISFORMED: None,
+    LIES: None,
+}
+UNREACHED = (
+    "is refused",
+    "finds no host",
+    "is no TLS where TLS was asked for",
+    "meets a certificate that nobody vouches for",
+)
+"""Faults of a connection that is not made: in a run some of its models are where nobody is."""
+OF_THE_MOCK = ("429", "500", "hang", "reset", "badjson", "truncsse")
 HEAVY = ("sends 100 MB", "streams one endless line", "streams without end", "packs the reply")
 """Faults that move so much that a campaign has only a few of them."""
 REAL_TIME = 1.0
@@ -93,14 +135,22 @@ def must(promise: str, kept: bool, detail: object = "") -> None:
 # -------------------------------------------------------------------- plans
 
 
+NAMES = ("m-1", "m-2", "m-3", "m-4")
+"""What the models go by at their endpoints."""
+
+
 @cache
-def plan_of(recipe: str, url: str = "http://127.0.0.1:9/v1") -> Plan:
-    """A standard recipe with four models to play it."""
+def plan_of(recipe: str, *urls: str, ids: Sequence[str] = NAMES) -> Plan:
+    """A standard recipe with four models to play it; each has its own address, where there are several."""
+    places = urls or ("http://127.0.0.1:9/v1",)
     models = "\n".join(
-        f'model m{n} {{ backend = lab, id = "m-{n}", rating = {1000 + 50 * n}, price = {{ input = ${n}, output = ${4 * n} }} }}'
-        for n in range(1, 5)
+        f'model m{n} {{ backend = lab{n % len(places)}, id = "{id}", rating = {1000 + 50 * n},'
+        f" price = {{ input = ${n}, output = ${4 * n} }} }}"
+        for n, id in enumerate(ids, 1)
     )
-    own = f'backend lab {{ kind = openai, url = "{url}", key = env("LAB_KEY") }}'
+    own = "\n".join(
+        f'backend lab{n} {{ kind = openai, url = "{url}", key = env("LAB_KEY") }}' for n, url in enumerate(places)
+    )
     source = standard_recipe(recipe)
     assert source is not None
     compilation = compile_text(f"{source.text}\n{own}\n{models}\n")
@@ -388,7 +438,7 @@ async def scripted_run(recipe: str, fault: str, seed: str) -> Ended:
     """One run in virtual time."""
     plan, schedule = plan_of(recipe), Schedule.of(fault, seed)
     entry, backend = entry_of(recipe, plan), ScriptedBackend(schedule)
-    interpreter = Interpreter(plan, {"lab": backend}, {name: Host(schedule) for name in plan.externs})
+    interpreter = Interpreter(plan, {"lab0": backend}, {name: Host(schedule) for name in plan.externs})
     request, began, failure = Request((Message("user", QUESTION),)), anyio.current_time(), None
     with accounts_kept() as accounts:
         try:
@@ -453,12 +503,12 @@ class FaultyServer:
         form = asked.get("response_format", {}).get("json_schema", {}).get("schema")
         call = ModelCall(None, "", (), 100, schema=None if form is None else json.dumps(form))  # type: ignore[arg-type]  # of any model
         said, usage = well_said(call, schedule.draw), None
-        if schedule.suffers():
+        if schedule.fault not in UNREACHED and schedule.suffers():
             if schedule.fault == MISFORMED:
                 said = "no form at all"
             elif schedule.fault == LIES:
                 usage = {"prompt_tokens": -5, "completion_tokens": 10**15, "total_tokens": 3}
-            elif schedule.fault in STREAMS and not asked.get("stream"):
+            elif schedule.fault in (*STREAMS, STALLED_MIDWAY) and not asked.get("stream"):
                 return refused(500, "oops")
             else:
                 answer: Answer = REAL_FAULTS[schedule.fault]
@@ -506,16 +556,11 @@ async def _real_case(
     try:
         await anyio.to_thread.run_sync(server.__enter__)
         try:
-            async with Engine(
-                plan_of(recipe, server.url),
-                environment={"LAB_KEY": "sk-a-key-that-nobody-sees"},
-                functions={name: Host(schedule) for name in plan_of(recipe, server.url).externs},
-            ) as engine:
-                ended = await real_run(engine, recipe, schedule, REAL_TIME)
+            with elsewhere(fault, server.url) as bad:
+                urls = [bad if fault in UNREACHED and schedule.suffers() else server.url for _ in NAMES]
+                ended = await _engaged(plan_of(recipe, *urls), recipe, schedule)
             tally.add(ended)
-            ended.accounts = [Account("none", ledger.NO_LIMITS)]
             ended.hold(REAL_TIME + SLACK)
-            must("no secret in a trace", "sk-a-key" not in json.dumps(ended.trace.as_json()), "the key")
             await anyio.to_thread.run_sync(server.wait_until, lambda upstream: upstream.open == 0)
         finally:
             await anyio.to_thread.run_sync(partial(server.__exit__, None, None, None))
@@ -525,7 +570,79 @@ async def _real_case(
         limiter.release_on_behalf_of(case)
 
 
-def over_http(runs: int, seed: int, tallies: Tallies, faults: Sequence[str] = tuple(REAL_FAULTS)) -> None:
+async def _engaged(plan: Plan, recipe: str, schedule: Schedule) -> Ended:
+    """One run by an engine of its own, in whose trace there is no secret."""
+    functions = {name: Host(schedule) for name in plan.externs}
+    environment = {"LAB_KEY": "sk-a-key-that-nobody-sees"}
+    async with Engine(plan, environment=environment, functions=functions) as engine:
+        ended = await real_run(engine, recipe, schedule, REAL_TIME)
+    ended.accounts = [Account("none", ledger.NO_LIMITS)]
+    must("no secret in a trace", "sk-a-key" not in json.dumps(ended.trace.as_json()), "the key")
+    return ended
+
+
+@contextmanager
+def elsewhere(fault: str, url: str) -> Iterator[str]:
+    """An address where a connection fails so; of other faults the one that there is."""
+    match fault:
+        case "is refused":
+            with socket.create_server(("127.0.0.1", 0)) as closed:
+                address = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+            yield address
+        case "finds no host":
+            yield "http://models.invalid/v1"
+        case "is no TLS where TLS was asked for":
+            yield url.replace("http:", "https:")
+        case "meets a certificate that nobody vouches for":
+            with tempfile.TemporaryDirectory() as folder, Upstream(tls=self_signed(Path(folder))) as strange:
+                yield strange.url
+        case _:
+            yield url
+
+
+# ------------------------------------------------------- against another's mock
+
+
+async def mocked_runs(cases: Sequence[tuple[str, str, str]], url: str, tallies: Tallies) -> None:
+    for recipe, fault, seed in cases:
+        tally = tallies.setdefault(fault, Tally())
+        schedule = Schedule.of(fault, seed)
+        try:
+            ended = await _engaged(plan_of(recipe, url, ids=tuple(_mocked(schedule) for _ in NAMES)), recipe, schedule)
+            tally.add(ended)
+            ended.hold(REAL_TIME + SLACK)
+            must("no leaked call", await _left_at(url) == 0, "the mock has calls in flight")
+        except Exception as broken:  # noqa: BLE001 - whatever it is, it is put down with its seed
+            tally.broken.append(f"{recipe}, {fault}, seed {seed}, against the mock: {broken!r}")
+
+
+def _mocked(schedule: Schedule) -> str:
+    """A model that fails each time, every so many times, or not at all, after a while or at once."""
+    after = f"@{schedule.draw.choice((0, 5, 40))}"
+    if schedule.suffers():
+        return f"{schedule.draw.choice(('', 'every2-', 'every3-'))}fail-{schedule.fault}{after}"
+    return schedule.draw.choice(("say-ANSWER: A", "say-ANSWER: B", "judge", "unsure", "plain")) + after
+
+
+async def _left_at(url: str) -> int:
+    """The calls that are in flight there, once those that were given up have had a moment to be noticed."""
+    left = -1
+    for _ in range(50):
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            left = (await client.get(f"{url.removesuffix('/v1')}/stats")).json()["inflight"]
+        if left == 0:
+            break
+        await anyio.sleep(0.02)
+    return left
+
+
+def against_mock(runs: int, seed: int, tallies: Tallies, url: str) -> None:
+    cases = drawn_cases(runs, seed, OF_THE_MOCK)
+    for number, loop in enumerate(LOOPS):
+        anyio.run(partial(mocked_runs, cases[number::2], url, tallies), backend=loop)
+
+
+def over_http(runs: int, seed: int, tallies: Tallies, faults: Sequence[str] = (*REAL_FAULTS, *UNREACHED)) -> None:
     light = [fault for fault in faults if fault not in HEAVY]
     heavy = drawn_cases(runs // 20, seed + 1, HEAVY) if set(HEAVY) <= set(faults) else []
     cases = drawn_cases(runs - len(heavy), seed, light) + heavy
@@ -559,9 +676,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=5_000, help="schedules in virtual time")
     parser.add_argument("--real", type=int, default=300, help="schedules over HTTP")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mock", help="a server whose models fail as their names say")
+    parser.add_argument("--mocked", type=int, default=300, help="schedules against it")
     asked = parser.parse_args(arguments)
     broken: list[str] = []
-    for title, run, runs in (("In virtual time", in_virtual_time, asked.runs), ("Over HTTP", over_http, asked.real)):
+    campaigns: list[tuple[str, Callable[[int, int, Tallies], None], int]] = [
+        ("In virtual time", in_virtual_time, asked.runs),
+        ("Over HTTP", over_http, asked.real),
+    ]
+    if asked.mock is not None:
+        campaigns.append(("Against the mock", partial(against_mock, url=asked.mock), asked.mocked))
+    for title, run, runs in campaigns:
         tallies: Tallies = {}
         began = time.monotonic()
         run(runs, asked.seed, tallies)

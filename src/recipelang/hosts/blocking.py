@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self, Unpack
 
+from anyio import CancelScope
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from recipelang.hosts.engine import Engine, EngineOptions, RunOptions
@@ -61,11 +62,32 @@ class BlockingEngine:
     def _waited_for(self, run: Callable[[], Coroutine[Any, Any, RunResult]]) -> RunResult:
         if self._portal is None:
             raise RuntimeError("the engine is not open: use it in a `with` block")
-        running: Future[RunResult] | None = None
+        under_way = _UnderWay(run)
         try:
-            running = self._portal.start_task_soon(run)
-            return running.result()
-        except BaseException:
-            if running is not None:
-                running.cancel()  # where this thread was interrupted, the run is under way still
+            return self._portal.start_task_soon(under_way.to_its_end).result()
+        except Exception:
             raise
+        except BaseException:  # this thread was interrupted
+            self._portal.start_task_soon(under_way.end)
+            raise
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """A run that can be ended by who has begun to start it: it may have got far before its future is handed over."""
+
+    run: Callable[[], Coroutine[Any, Any, RunResult]]
+    is_over: bool = False
+    scope: CancelScope | None = None
+
+    async def to_its_end(self) -> RunResult:
+        with CancelScope() as self.scope:
+            if self.is_over:
+                self.scope.cancel()
+            return await self.run()
+        raise RuntimeError("the run was ended, and nobody waits for it")
+
+    def end(self) -> None:
+        self.is_over = True
+        if self.scope is not None:
+            self.scope.cancel()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from anyio.from_thread import BlockingPortal
 
 from recipelang import BackendProblem, BlockingEngine, Plan, RunFailure, ScriptedBackend, compile_text
 from recipelang.backends.scripted import After
@@ -93,6 +95,24 @@ def test_an_interrupt_ends_the_run_and_its_connection_but_not_the_engine() -> No
         upstream.script = [b"HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n"]
         with pytest.raises(RunFailure, match="HTTP 401"):
             engine.run("direct", QUESTION)
+
+
+def test_an_interrupt_before_a_run_has_been_handed_over_ends_it_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run may have got far by the time that the thread which starts it gets to know its future."""
+    start = BlockingPortal.start_task_soon
+
+    def interrupted(portal: BlockingPortal, *call: Any, **named: Any) -> Any:  # Any: whatever is to be started
+        future = start(portal, *call, **named)
+        if not upstream.requests:
+            upstream.wait_until(lambda server: len(server.requests) == 1)
+            raise KeyboardInterrupt
+        return future
+
+    with Upstream([STALL]) as upstream, BlockingEngine(plan_at(upstream.url)) as engine:
+        monkeypatch.setattr(BlockingPortal, "start_task_soon", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            engine.run("direct", QUESTION)
+        upstream.wait_until(lambda server: server.open == 0)
 
 
 def _interrupt_when_asked(upstream: Upstream) -> None:
