@@ -108,4 +108,6 @@ BROKEN: Mapping[str, Script] = {
     "ends in the headers": [b"HTTP/1.1 200 OK\r\ncontent-"],
     "ends in the body": [ENDLESS_HEAD, b'{"choices": [{"mess'],
     "ends in the stream": [STREAM_HEAD, event(chunk("Jup"))],
+    "sends headers without end": [b"HTTP/1.1 200 OK\r\nx-more: ", *[MEBIBYTE] * 20],
+    "speaks no HTTP": [b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"],
 }
