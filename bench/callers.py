@@ -94,6 +94,7 @@ async def called(
     url: str, callers: int, seconds: float, right: str, bodies: Sequence[bytes], rate: float
 ) -> dict[str, Any]:
     where = urlsplit(url)
+    host, port = where.hostname or "", where.port or 80
     head = f"POST {where.path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer x\r\ncontent-type: application/json\r\n"
     requests = [head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body for body in bodies]
     ended: Counter[str] = Counter()
@@ -114,7 +115,7 @@ async def called(
                 await asyncio.sleep(due - loop.time())
             late = loop.time() - due
             if caller.transport is None:
-                _, caller = await loop.create_connection(lambda: Caller(right), where.hostname, where.port)
+                _, caller = await loop.create_connection(lambda: Caller(right), host, port)
             try:
                 async with asyncio.timeout(LONGEST):
                     how = await caller.ask(requests[number % len(requests)])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from typing import Any
 
 from recipelang.backends.replies import Parts, garbage, parsed, settled, text_in, usage_of
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.ports import CallPiece, Reply
 from recipelang.runtime.values import Json, Usage, encodable
 
@@ -27,19 +26,27 @@ class Events:
         first, *more = piece.split(b"\n")
         self._line.append(first)
         for line in more:
-            yield from self._told(b"".join(self._line))
+            whole = self._line[0] if len(self._line) == 1 else b"".join(self._line)
             self._line = [line]
+            data = self._data(whole)
+            if data:
+                yield parsed(data)
 
     def rest(self) -> Iterator[dict[str, Any]]:
         """The event that the stream ended in, where its line was not ended; raises `BackendError`."""
-        yield from self._told(b"".join(self._line))
+        data = self._data(b"".join(self._line))
+        if data:
+            yield parsed(data)
 
-    def _told(self, line: bytes) -> Iterator[dict[str, Any]]:
-        data = line[5:].strip() if line.startswith(b"data:") and not self.done else b""
+    def _data(self, line: bytes) -> bytes:
+        """What a line brings, if anything."""
+        if self.done or not line.startswith(b"data:"):
+            return b""
+        data = line[5:].strip()
         if data == _DONE:
             self.done = True
-        elif data:
-            yield parsed(data)
+            return b""
+        return data
 
 
 @dataclass(slots=True)

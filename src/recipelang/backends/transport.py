@@ -170,9 +170,11 @@ def within_limit(size: int) -> int:
 async def _abandoned(parts: AsyncIterator[bytes]) -> None:
     """End a body that is no longer wanted, from the inside out.
 
-    A client's iterator is a tower of generators. To close the topmost leaves the others to the garbage collector, of
+    That of our own client has nothing to end. Another client's is a tower of generators. To close the topmost leaves the others to the garbage collector, of
     which trio complains; to cancel the wait for the next piece ends all of them, and closes the connection.
     """
+    if not hasattr(parts, "aclose"):
+        return
     with anyio.CancelScope() as scope, suppress(Exception):
         scope.cancel()
         async for _ in parts:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 from urllib.parse import quote, urlsplit
 
 import httptools
@@ -215,16 +215,21 @@ class WireResponse:
         self.status_code = connection.status_code
         self.headers: Mapping[str, str] = connection.headers
 
-    async def aiter_bytes(self) -> AsyncIterator[bytes]:
+    def aiter_bytes(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """What has come since the last time; what comes with an error is given before it."""
         connection = self._connection
-        while True:
-            for part in connection.taken():
-                yield part
-            if connection.parts:
-                continue
+        while not connection.parts:
             if connection.complete:
-                return
+                raise StopAsyncIteration
             await connection.changed(self._patience)
+        parts = connection.taken()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class WireClient:

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import field, replace
+from functools import partial
 from typing import Any
 
 import anyio
@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from recipelang.backends.opening import BackendProblem
 from recipelang.hosts.caching import seed_of
 from recipelang.hosts.loops import Looped, Loops, TooManyTurns, Turn
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
@@ -352,45 +352,53 @@ class _Pulse:
         self._interval = interval
         self._events: list[Event] = []
         self._woken = anyio.Event()
-        self._scope = anyio.CancelScope()
-        self._quiet = anyio.Lock()  # held while a comment is sent
+        self._is_over = False
+        self._quiet = anyio.Lock(fast_acquire=True)  # held while a comment is sent
 
     def record(self, event: Event) -> None:
         self._events.append(event)
         self._woken.set()
 
     async def beat(self) -> None:
-        with self._scope:
-            while True:
-                with anyio.move_on_after(self._interval):
-                    await self._woken.wait()
-                self._woken = anyio.Event()
-                with suppress(OSError):  # of a client that is gone; the run hears of it where it waits for that
-                    await self._tell(b": keep-alive\n\n")
+        while True:
+            with anyio.move_on_after(self._interval):
+                await self._woken.wait()
+            if self._is_over:
+                return
+            self._woken = anyio.Event()
+            with suppress(OSError):  # of a client that is gone; the run hears of it where it waits for that
+                await self._tell(b": keep-alive\n\n")
 
     async def say(self, text: str) -> None:
         """A piece of the answer."""
-        await self._speak(self._talk.speaker.piece, text)
+        talk = self._talk
+        if talk.spoke:
+            await talk.send({"type": "http.response.body", "body": talk.speaker.piece(text), "more_body": True})
+        else:
+            await self._begin(partial(talk.speaker.piece, text))
 
     async def call(self, piece: CallPiece) -> None:
         """A piece of a call of one of the client's tools."""
-        await self._speak(self._talk.speaker.call, piece, self._talk.call_number(piece.place))
-
-    async def _speak(self, told: Callable[..., bytes], *what: object) -> None:
-        """With the first piece the pulse ends."""
         talk = self._talk
+        told = partial(talk.speaker.call, piece, talk.call_number(piece.place))
         if talk.spoke:
-            await talk.stream(told(*what))
-            return
+            await talk.stream(told())
+        else:
+            await self._begin(told)
+
+    async def _begin(self, first: Callable[[], bytes]) -> None:
+        """The first piece, with what stands before it: the pulse ends."""
+        talk = self._talk
         await self.stop()
         talk.spoke = True
         talk.first = time.perf_counter() - talk.began_at
         await talk.start()
-        await talk.stream(talk.speaker.opening() + told(*what))
+        await talk.stream(talk.speaker.opening() + first())
 
     async def stop(self) -> None:
         """No more comments; those that are still to be told are."""
-        self._scope.cancel()
+        self._is_over = True
+        self._woken.set()
         async with self._quiet:
             pass
         if self._events:
