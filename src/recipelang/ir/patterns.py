@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 LONGEST_PATTERN = 1_000
-"""Characters of a pattern."""
+"""Characters of a pattern that somebody else wrote."""
 
 
 class BadPattern(ValueError):
     """The pattern is not RE2's."""
 
 
-@lru_cache(maxsize=512)
 def compiled_pattern(pattern: str) -> Any:  # Any: the library carries no types
-    """A compiled pattern with the methods of one of `re`; raises `BadPattern`."""
+    """A pattern that somebody wrote, compiled, with the methods of one of `re`; raises `BadPattern`."""
     if len(pattern) > LONGEST_PATTERN:
         raise BadPattern(f"longer than {LONGEST_PATTERN} characters")
+    return known_pattern(pattern)
+
+
+@lru_cache(maxsize=512)
+def known_pattern(pattern: str) -> Any:  # Any: the library carries no types
+    """The same for a pattern of our own, of any length."""
     import re2  # deferred: start-up cost, and few recipes have a pattern
 
     options = re2.Options()
@@ -33,22 +38,42 @@ def compiled_pattern(pattern: str) -> Any:  # Any: the library carries no types
 
 
 class PatternSet:
-    """Many patterns looked for in one pass: which of them are somewhere in a text, in time that their number hardly changes."""
+    """Many patterns looked for in one pass: which of them are somewhere in a text, in time that their number hardly changes.
+
+    What is too much for one automaton is split in halves; a pattern that is too much by itself counts as found.
+    """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        import re2  # deferred: start-up cost, and few recipes have a pattern
-
-        options = re2.Options()
-        options.log_errors = False
-        options.max_mem = _MEMORY
-        self._set = re2.Set.SearchSet(options)
-        for pattern in patterns:
-            self._set.Add(pattern)
-        self._set.Compile()
+        self._parts = list(_automata(patterns, 0))
 
     def found_in(self, text: str) -> list[int]:
         """The places of the patterns that are found, ascending; the text must be encodable."""
-        return sorted(self._set.Match(text) or ())
+        found: list[int] = []
+        for first, automaton in self._parts:
+            found += [first] if automaton is None else [first + at for at in sorted(automaton.Match(text) or ())]
+        return found
+
+
+def _automata(patterns: Sequence[str], first: int) -> Iterator[tuple[int, Any | None]]:  # Any: as above
+    """Automata for the patterns, each with the place of its first one; none for one that is too big."""
+    import re2  # deferred: start-up cost, and few recipes have a pattern
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MEMORY
+    automaton = re2.Set.SearchSet(options)
+    try:
+        for pattern in patterns:
+            automaton.Add(pattern)
+        automaton.Compile()
+        yield first, automaton
+    except re2.error:
+        if len(patterns) < 2:
+            yield first, None
+            return
+        half = len(patterns) // 2
+        yield from _automata(patterns[:half], first)
+        yield from _automata(patterns[half:], first + half)
 
 
 _MEMORY = 64 * 2**20

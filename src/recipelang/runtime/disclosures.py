@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from ipaddress import ip_address
 
-from recipelang.ir.patterns import PatternSet, compiled_pattern
+from recipelang.ir.patterns import PatternSet, known_pattern
 from recipelang.quick import dataclass
 from recipelang.runtime.values import Answer, Json, Message, Request, encodable
 
@@ -43,7 +43,7 @@ def given_away(forms: tuple[Form, ...], text: str) -> Iterator[str]:
     """What a text gives away in one of the forms."""
     plain = _plain(text)
     for at in _signs(forms).found_in(plain):
-        found = (_found(match) for match in compiled_pattern(forms[at].pattern).finditer(plain))
+        found = (_found(match) for match in known_pattern(forms[at].pattern).finditer(plain))
         yield from (each for each in found if forms[at].holds(each))
 
 

@@ -92,7 +92,7 @@ class _Compiler:
             case SignalReference(name):
                 return self._signal(_found(self._plan.signals, name, "signal"))
             case ListExpression(items):
-                return _list([self.compiled(item) for item in items])
+                return _list([self.compiled(item) for item in items], all(isinstance(each, Constant) for each in items))
             case RecordExpression(fields):
                 return _record({field.name: self.compiled(field.value) for field in fields})
             case UnaryExpression("not", operand):
@@ -140,12 +140,12 @@ class _Compiler:
         ]
 
         def why(environment: Environment) -> Why:
-            words: list[str] = []
+            words: dict[str, None] = {}
             by: dict[str, None] = {}
             for function, arguments in looking:
                 given = {name: value(environment) for name, value in arguments}
                 if function in WORDS:
-                    words += WORDS[function](**given)
+                    words |= dict.fromkeys(WORDS[function](**given))
                 if function in MEANS and (means := MEANS[function](given)):
                     by[means] = None
             return Why(tuple(words), tuple(by))
@@ -194,6 +194,8 @@ class _Compiler:
         function = _found(FUNCTIONS, name, "function")
         over_items = {parameter.name for parameter in function.parameters if parameter.over_items}
         given = [(a.name, self._argument(a, a.name in over_items)) for a in arguments]
+        if name in MEANS:  # what it goes by is loaded now and not in the middle of a request
+            MEANS[name]({a.name: a.value.value for a in arguments if isinstance(a.value, Constant)})
         if name in GAUGES:
             return _gauge(GAUGES[name], given[0][1])
         if name in LEFT:
@@ -238,7 +240,9 @@ def _constant(value: Value) -> Evaluator:
     return lambda environment: value
 
 
-def _list(items: Sequence[Evaluator]) -> Evaluator:
+def _list(items: Sequence[Evaluator], constant: bool) -> Evaluator:
+    if constant:
+        return _constant(tuple(item({}) for item in items))
     return lambda environment: tuple([item(environment) for item in items])
 
 

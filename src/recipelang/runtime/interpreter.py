@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial, reduce
 
 from recipelang.ir.commitment import demands_nothing
 from recipelang.ir.plan import Entry, Plan
+from recipelang.quick import replace
 from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.admission import PreparedEntry, admitted, prepare_entry
 from recipelang.runtime.boundaries import prepare_boundaries, withheld

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recipelang.ir.patterns import compiled_pattern, pattern_set
+from recipelang.ir.patterns import compiled_pattern, known_pattern, pattern_set
 from recipelang.runtime.looking.texts import ends_of, shortened
 from recipelang.runtime.values import Request, encodable
 
@@ -51,7 +51,7 @@ def density_found(what: str, of: str) -> Iterator[str]:
 
 
 def _dense(what: str, text: str) -> Iterator[str]:
-    return (match.group(0) for match in compiled_pattern(_DENSITIES[what]).finditer(encodable(text)))
+    return (match.group(0) for match in known_pattern(_DENSITIES[what]).finditer(encodable(text)))
 
 
 # ------------------------------------------------------------------ demands
@@ -73,26 +73,54 @@ def constraints(of: str) -> int:
 
 
 def constraints_found(of: str) -> Iterator[str]:
-    return (match.group(0) for match in compiled_pattern(_CONSTRAINT).finditer(encodable(of)))
+    return (match.group(0) for match in known_pattern(_CONSTRAINT).finditer(encodable(of)))
 
 
-_ASKED = r"(?:\b(?:in|as|als|en|au format|im|into|return|output|respond with|reply with|give me|valid|only)\b[^.\n]{0,24}|格式|输出|以)"
+_GIVE = r"(?:\b(?:return|output|respond|reply|answer|give|produce|emit|extract|convert|gib|liefere|antworte|ausgabe|réponds|renvoie|donne|devuelve|responde|restituisci|rispondi|retorne|responda|geef)\b|zwróć|выведи|верни|ответь)"
+_AS = r"(?:\b(?:in|into|as|als|en|em|im|au|dans|w)|в)"
+
+
+def _asked_as(form: str, asian: str) -> str:
+    """Asked for by its name: what gives it, what it is put into, and that it is to be nothing else."""
+    return (
+        rf"(?i){_GIVE}[^.?\n]{{0,40}}\b{form}\b|"
+        rf"{_AS} (?:(?:an?|the|valid|pure|strict|eine[rmn]?|une?|form(?:at)?o?|viele|the form of|виде|формате)\s+){{0,3}}{form}\b|"
+        rf"\b(?:only|just|valid|nur|solo|seulement|só|только) {form}\b|\b{form}[- ]?(?:only|output|format)\b|"
+        rf"(?:以|用|按|为){form}|{form} ?(?:格式|形式|形式で|형식)" + (f"|{asian}" if asian else "")
+    )
+
+
 _FORMS: tuple[tuple[str, str], ...] = (
-    ("json", r"(?i)" + _ASKED + r"\bjson\b|\bjson (?:object|array|format|only)\b|json"),
-    ("yaml", r"(?i)" + _ASKED + r"\byaml\b|\byaml (?:format|only)\b"),
-    ("xml", r"(?i)" + _ASKED + r"\bxml\b|\bxml (?:format|only)\b"),
-    ("csv", r"(?i)" + _ASKED + r"\bcsv\b|\bcsv (?:format|only|file)\b"),
-    ("table", r"(?i)" + _ASKED + r"\b(?:table|tabelle|tableau|tabla)\b|\bmarkdown table\b|表格"),
+    ("json", _asked_as("json", r"\bjson (?:object|array)\b")),
+    ("yaml", _asked_as("yaml", "")),
+    ("xml", _asked_as("xml", "")),
+    ("csv", _asked_as("csv", "")),
+    (
+        "table",
+        _asked_as(
+            "(?:(?:markdown )?table|tabelle|tableau|tabla|tabella|tabela|tabell)",
+            r"\bmarkdown table\b|\bmach\b[^.\n]{0,16}\btabelle\b|\b(?:make|draw|fais|haz|fai|faz)\b[^.\n]{0,16}\b(?:table|tableau|tabla|tabella|tabela)\b|(?:в виде|в|составь) таблиц[еуы]|表格|表にまとめ|表で(?:示|まと)",
+        ),
+    ),
     (
         "letter",
         r"(?i)\b(?:only|just)?[^.\n]{0,20}\bthe letter\b|answer: ?\[?[a-j]\b|(?m)^\(?[A-D][).:] .*\n(?s:.*)^\(?D[).:] ",
     ),
-    ("list", r"(?i)\b(?:bullets?|bullet points?|bulleted|numbered list|list of|stichpunkte|liste|lista)\b|列表"),
     (
         "code",
-        r"(?i)\b(?:write|implement|complete|fix|schreibe|écris|escribe)\b[^.\n]{0,40}\b(?:function|program|script|class|code|query|funktion|fonction|función)\b|(?:写|编写)[^。\n]{0,20}(?:函数|程序|代码)",
+        (
+            r"(?i)(?:\b(?:write|implement|complete|fix|schreibe?|implementiere|implémente|escribe|implementa|scrivi|escreva|napisz|schrijf)|écris)\b[^.\n]{0,40}\b(?:function|program|script|class|code|query|funktion|programm|skript|fonction|programme|función|programa|funzione|programma|função|funkcję|functie)\b|"
+            r"(?:写|编写|实现)[^。\n]{0,20}(?:函数|程序|代码|脚本)|(?:関数|プログラム|コード|スクリプト)[^。\n]{0,12}(?:書いて|作って|作成|実装)|(?:напиши|реализуй)[^.\n]{0,24}(?:функци|программ|скрипт|код)|(?:함수|프로그램|코드)[^.\n]{0,12}(?:작성|짜)"
+        ),
     ),
-    ("number", r"(?i)\b(?:only|just)\b[^.\n]{0,12}\bnumber\b|\b(?:how many|compute|calculate|evaluate)\b"),
+    (
+        "list",
+        r"(?i)\b(?:bullets?|bullet points?|bulleted|numbered list|list of|stichpunkte[n]?|aufzählung)\b|(?m)^\W*(?:list|liste|nenne|enumera|перечисли)\b|\b(?:als|as|en|sous forme de|fais|mach|haz|faz|fai|in)\b[^.\n]{0,12}\b(?:liste|lista|list)\b|列表|列出|箇条書き|목록",
+    ),
+    (
+        "number",
+        r"(?i)\b(?:only|just)\b[^.\n]{0,12}\bnumber\b|\b(?:how many|compute|calculate|evaluate|wie ?viele?|berechne|combien|calcule[rz]?|cuánt[oa]s?|calcula|quant[ei]|calcola|quant[oa]s|ile)\b|сколько|вычисли|多少|几个|计算|いくつ|計算",
+    ),
 )
 _FORM_PATTERNS = tuple(pattern for _, pattern in _FORMS)
 
@@ -105,6 +133,6 @@ def demanded_form(of: str) -> str:
 def demanded_form_found(of: str) -> Iterator[str]:
     text = encodable(of)
     for at in pattern_set(_FORM_PATTERNS).found_in(text)[:1]:
-        found = compiled_pattern(_FORM_PATTERNS[at]).search(text)
+        found = known_pattern(_FORM_PATTERNS[at]).search(text)
         if found is not None:
             yield shortened(found.group(0))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from recipelang.ir.labels import WORDS
+from recipelang.quick import dataclass
 from recipelang.runtime.looking.encoder import cosine, has_encoder, vector_of, vectors_of
 from recipelang.runtime.looking.texts import UNSPACED_ONE, WORD, ends_of, folded, shortened
 from recipelang.runtime.members import text_of
@@ -70,15 +71,15 @@ def _asked_before(what: Request, turns: int) -> list[tuple[float, str]]:
     return [(_overlap(last, _grams_of_text(before)), before) for before in said[-turns - 1 : -1]]
 
 
-def likenesses(examples: Texts, of: str, by: str) -> list[float]:
-    """Of each example how like the text is to it."""
+@lru_cache(maxsize=64)
+def likenesses(examples: Texts, of: str, by: str) -> tuple[float, ...]:
+    """Of each example how like the text is to it; kept for a while, since a policy asks for the nearest in several ways."""
     if not examples:
-        return []
+        return ()
     if has_encoder(by):
         vector = vector_of(of)
-        return [cosine(vector, row) for row in vectors_of(tuple(map(str, examples)))]
-    grams = _grams_of_text(of)
-    return [_overlap(grams, _grams_of_example(str(example))) for example in examples]
+        return tuple(cosine(vector, row) for row in vectors_of(examples))
+    return _Examples.prepared(examples).likenesses(_grams_of_text(of))
 
 
 # ----------------------------------------------------------------- by words
@@ -100,7 +101,31 @@ def _grams_of_text(text: str) -> frozenset[str]:
     return _grams(ends_of(text))
 
 
-_grams_of_example = lru_cache(maxsize=4_096)(_grams)
+@dataclass(frozen=True, slots=True)
+class _Examples:
+    """Examples as they are compared with many texts: each of their grams with those that have it."""
+
+    having: Mapping[str, tuple[int, ...]]
+    roots: tuple[float, ...]  # of the sizes of their grams
+
+    @classmethod
+    @lru_cache(maxsize=512)
+    def prepared(cls, examples: Texts) -> _Examples:
+        having: dict[str, list[int]] = {}
+        grams = [_grams(example) for example in examples]
+        for at, own in enumerate(grams):
+            for gram in own:
+                having.setdefault(gram, []).append(at)
+        return cls({gram: tuple(those) for gram, those in having.items()}, tuple(math.sqrt(len(own)) for own in grams))
+
+    def likenesses(self, grams: frozenset[str]) -> tuple[float, ...]:
+        """The cosine of the sets of grams, for each example."""
+        shared = [0] * len(self.roots)
+        for gram in self.having.keys() & grams:
+            for at in self.having[gram]:
+                shared[at] += 1
+        root = math.sqrt(len(grams))
+        return tuple([same / (root * own) if same else 0.0 for same, own in zip(shared, self.roots, strict=True)])
 
 
 def _overlap(one: frozenset[str], other: frozenset[str]) -> float:

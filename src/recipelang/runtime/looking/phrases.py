@@ -17,19 +17,18 @@ def keywords(phrases: Texts, of: str, fuzzy: int = 0, within: bool = False) -> b
 
 def keywords_found(phrases: Texts, of: str, fuzzy: int = 0, within: bool = False) -> Iterator[str]:
     text = folded_once(of)
-    wanted, looked_for = _prepared(phrases)
-    there = {at for at in looked_for.found_in(text) if within or next(_places(wanted[at], text), None) is not None}
+    near = _looked_for(phrases, within).found_in(text)
+    there = {at for at in near if within or next(_places(folded(phrases[at]), text), None) is not None}
     words = set(WORD.findall(ends_of(text))) if fuzzy > 0 else set()
     for at, phrase in enumerate(phrases):
-        if (at in there and wanted[at]) or (fuzzy > 0 and _nearly(WORD.findall(wanted[at]), words, text, fuzzy)):
+        if at in there or (fuzzy > 0 and _nearly(WORD.findall(folded(phrase)), words, text, fuzzy)):
             yield phrase
 
 
 def frequency(phrases: Texts, of: str) -> float:
     text = folded_once(of)
-    wanted, looked_for = _prepared(phrases)
     units = len(UNIT.findall(text))
-    found = sum(1 for at in looked_for.found_in(text) for _ in _places(wanted[at], text))
+    found = sum(1 for at in _looked_for(phrases).found_in(text) for _ in _places(folded(phrases[at]), text))
     return min(1.0, found / units) if units else 0.0
 
 
@@ -43,7 +42,7 @@ def words(of: str) -> int:
 
 def ordered(phrases: Texts, of: str) -> bool:
     text, at = folded_once(of), 0
-    for phrase in _prepared(phrases)[0]:
+    for phrase in map(folded, phrases):
         place = next(_places(phrase, text, at), None)
         if place is None:
             return False
@@ -56,10 +55,28 @@ def ordered_found(phrases: Texts, of: str) -> Texts:
 
 
 @lru_cache(maxsize=512)
-def _prepared(phrases: Texts) -> tuple[Texts, PatternSet]:
-    """Phrases as they are looked for, and what finds those of them that may be there in one pass."""
-    wanted = tuple(map(folded, phrases))
-    return wanted, pattern_set(tuple(map(quoted, wanted)))
+def _looked_for(phrases: Texts, within: bool = False) -> PatternSet:
+    """What finds in one pass which of the phrases may be in a folded text: whole words as far as ASCII goes."""
+    return pattern_set(tuple(_pattern(folded(phrase), within) for phrase in phrases))
+
+
+def _pattern(phrase: str, within: bool) -> str:
+    if not phrase:
+        return _NOWHERE
+    alone = not within
+    before = _NO_WORD_BEFORE if alone and _is_of_a_word(phrase[0]) else ""
+    after = _NO_WORD_AFTER if alone and _is_of_a_word(phrase[-1]) else ""
+    return f"{before}{quoted(phrase)}{after}"
+
+
+_NOWHERE = r"[^\x00-\x{10FFFF}]"
+_NO_WORD_BEFORE = "(?:^|[^0-9a-z_])"
+_NO_WORD_AFTER = "(?:$|[^0-9a-z_])"
+
+
+def _is_of_a_word(character: str) -> bool:
+    """Whether a word goes on at the character; a character of a writing without blanks is a word by itself."""
+    return (character.isalnum() or character == "_") and not UNSPACED_ONE.match(character)
 
 
 def _places(phrase: str, text: str, at: int = 0) -> Iterator[int]:
@@ -75,8 +92,7 @@ def _places(phrase: str, text: str, at: int = 0) -> Iterator[int]:
 
 def _goes_on(before: str, after: str) -> bool:
     """Whether two characters are of one word."""
-    both = before + after
-    return len(both) == 2 and all(c.isalnum() or c == "_" for c in both) and not UNSPACED_ONE.search(both)
+    return bool(before and after) and _is_of_a_word(before) and _is_of_a_word(after)
 
 
 # ---------------------------------------------------------------- mistyped

@@ -13,7 +13,7 @@ LOOKED_AT = 8_000
 _AT_HAND = 16
 """Texts whose folded form is kept for the next one who asks: those of the requests under way, near enough."""
 WORD = re.compile(r"\w+")
-_UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
 UNSPACED_ONE = re.compile(f"[{_UNSPACED}]")
 UNIT = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 """A word or, of a writing without blanks between words, a character."""

