@@ -13,7 +13,13 @@ from recipelang.compilation import compile_text
 from recipelang.diagnostics.rendering import render
 from recipelang.hosts.requests import request_of
 from recipelang.hosts.routing import Route, route
+from recipelang.importing.documents import document
 from recipelang.importing.vllm_sr import imported
+from recipelang.importing.writing import bare_name
+from recipelang.ir.plan import Plan
+
+NONE = "none"
+"""What is taken where no decision applies."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +32,27 @@ class Probed:
     route: Route
 
 
-def probed(folder: Path) -> Iterator[Probed]:
-    """Every probe of a profile."""
-    found = imported(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+def routed(folder: Path) -> Plan:
+    """The plan of a profile."""
+    found = imported(document((folder / "config.yaml").read_bytes()))
     compilation = compile_text(found.recipe, "imported.recipe")
     assert compilation.plan is not None, render(compilation.diagnostics)
+    return compilation.plan
+
+
+def probed(folder: Path) -> Iterator[Probed]:
+    """Every probe of a profile."""
+    plan = routed(folder)
     suite = yaml.safe_load((folder / "probes.yaml").read_text(encoding="utf-8"))
     for decision in suite["decisions"]:
         for variant in decision["variants"]:
             name = variant.get("model", decision.get("model", "vllm-sr/auto"))
-            way = route(compilation.plan, compilation.plan.entries[name], _request(variant))
+            way = route(plan, plan.entries[name], _request(variant))
             taken = way.choices[0].taken
             yield Probed(
                 f"{decision['id']}/{variant['id']}",
-                decision["expected_decision"],
-                "" if taken is None else taken.calls.partition("(")[0],
+                bare_name(decision.get("expected_decision") or NONE),
+                NONE if taken is None or not taken.calls.endswith("()") else taken.calls.removesuffix("()"),
                 way,
             )
 
@@ -54,4 +66,7 @@ def _request(variant: dict[str, Any]) -> Any:
             around = " ".join([padding["text"]] * padding.get("repeat", 1))
             text = f"{around} {text}" if padding.get("placement", "before") == "before" else f"{text} {around}"
         messages = [{"role": "user", "content": text}]
-    return request_of(messages, tools=variant.get("tools", []))
+    told = {**variant.get("metadata", {}), **{key.lower(): value for key, value in variant.get("headers", {}).items()}}
+    return request_of(
+        messages, tools=variant.get("tools", []), metadata={key: str(value) for key, value in told.items()}
+    )

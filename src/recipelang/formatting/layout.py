@@ -8,7 +8,6 @@ are aligned, and what is too long is broken at its brackets or before its operat
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import cast
 
@@ -30,7 +29,7 @@ from recipelang.formatting.documents import (
     render,
     separated,
 )
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.syntax.building import dedented
 from recipelang.syntax.written import Branch, Part, Word, Written
 
@@ -172,7 +171,7 @@ class _Layout:
                 return self.row(branch, 0, [], self.parts(branch))
             case "choose":
                 keyword, name = map(self.part, branch.parts[:2])
-                block = self.braces(branch, self.records(branch), open_always=True)
+                block = self.braces(branch, self.records(branch), open_always=True, indent=2 * STEP_INDENT)
                 return self.row(branch, 0, [], [keyword, name, block])
             case _:
                 keyword, name, *rest = self.parts(branch)

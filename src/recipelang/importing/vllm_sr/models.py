@@ -1,0 +1,234 @@
+"""The models of a profile and where they are reached, as backends and models of a recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from recipelang.importing.providers import api_address, is_address, provider
+from recipelang.importing.reading import Part
+from recipelang.importing.writing import Names, doc, money, number, text, texts
+from recipelang.quick import dataclass, field
+
+_ZONE = "deployment:"
+_SEES = {"vision", "image", "multimodal", "image_input", "vlm"}
+_CALLS = {"tools", "tool_use", "tool_calling", "function_calling", "function-calling"}
+_DURATION = re.compile(r"^(\d+)(ms|s|m|h)$")
+
+
+@dataclass
+class Models:
+    """The models by the names that the profile has for them."""
+
+    names: Names
+    by_name: dict[str, str] = field(default_factory=dict)
+    prices: dict[str, float] = field(default_factory=dict)  # of output, by the recipe's name; where they are known
+    ratings: dict[str, float] = field(default_factory=dict)
+    sizes: dict[str, float] = field(default_factory=dict)  # billions of parameters
+    _adapters: dict[tuple[str, str], str] = field(default_factory=dict)
+    _settings: dict[str, list[str]] = field(default_factory=dict)
+    later: list[str] = field(default_factory=list)  # declarations that came up as models were referred to
+
+    def declared(self, whole: Part) -> Iterator[str]:
+        cards = {card.get("name").text(): card for card in _cards(whole)}
+        scores = self._scores(whole)
+        ended = set()
+        for model in _provided(whole):
+            own = model.get("name").text()
+            ended.add(own)
+            yield from self._model(own, model, cards.get(own), scores.get(own))
+        for own, card in cards.items():
+            if own not in ended:
+                card.lose("no provider has this model")
+
+    def called(self, part: Part) -> str | None:
+        """The recipe's name of a model that is referred to, by a name or with an adapter."""
+        named = part.get("model") if isinstance(part.data, dict) else part
+        own = named.text()
+        if own not in self.by_name:
+            named.lose(f"there is no model `{own}`")
+            return None
+        adapter = part.get("lora_name").text() or part.get("lora").text() if isinstance(part.data, dict) else ""
+        return self._with_adapter(own, adapter) if adapter else self.by_name[own]
+
+    def _with_adapter(self, own: str, adapter: str) -> str:
+        """An adapter is a model of the same address, called by the adapter's name."""
+        base = self.by_name[own]
+        if (own, adapter) not in self._adapters:
+            name = self.names.name(adapter, base)
+            settings = [f"id = {text(adapter)}" if each.startswith("id = ") else each for each in self._settings[base]]
+            self.later.append(f"model {name} {{ {', '.join(settings)} }}\n")
+            for known in (self.prices, self.ratings, self.sizes):
+                if base in known:
+                    known[name] = known[base]
+            self._adapters[(own, adapter)] = name
+        return self._adapters[(own, adapter)]
+
+    def _model(self, own: str, model: Part, card: Part | None, score: Part | None) -> Iterator[str]:
+        backend = self._backend(own, model)
+        if backend is None:
+            return
+        name = self.names.name(own.rpartition("/")[2])
+        self.by_name[own] = name
+        address = self.names.name(f"{name}_backend")
+        settings = [f"backend = {address}", f"id = {text(model.get('provider_model_id').text(own))}"]
+        settings += self._price(name, model.get("pricing"))
+        settings += self._card(name, card, score)
+        self._settings[name] = settings
+        yield f"backend {address} {{ {', '.join(backend)} }}"
+        yield from doc(card.get("description").text() if card else "")
+        yield f"model {name} {{ {', '.join(settings)} }}\n"
+
+    # -------------------------------------------------------------- backends
+
+    def _backend(self, own: str, model: Part) -> list[str] | None:
+        refs = list(model.either("backend_refs", "endpoints", "preferred_endpoints").items())
+        if not refs:
+            model.get("name").lose(f"`{own}` has no address of its own, so that a recipe can't call it")
+            return None
+        addresses, keys = [self._address(ref) for ref in refs], [self._key(ref, own) for ref in refs]
+        if not addresses[0]:
+            model.get("name").lose(f"`{own}` has no address that is known")
+            return None
+        same = [a for a, key in zip(addresses, keys, strict=True) if a and key == keys[0]]
+        for ref, address, key in zip(refs, addresses, keys, strict=True):
+            if not address or key != keys[0]:
+                ref.lose("the addresses of one backend have the same key")
+        if len(same) > 1 and any(ref.get("weight").given for ref in refs):
+            model.either("backend_refs", "endpoints").change(
+                "of several addresses the one with the fewest calls is taken, whatever its weight"
+            )
+        for ref in refs:
+            ref.done("weight", "name")
+        if not model.get("api_format").is_one_of("openai", ""):
+            model.get("api_format").lose("its endpoint speaks another form than OpenAI's, which is what recipes speak")
+        where = f"url = {text(same[0])}" if len(set(same)) == 1 else f"urls = {texts(dict.fromkeys(same))}"
+        settings = ["kind = openai", where, *([f"key = env({text(keys[0])})"] if keys[0] else [])]
+        return settings + list(self._circuit(model.get("reliability")))
+
+    def _address(self, ref: Part) -> str:
+        kind = ref.either("provider", "type").text()
+        if not isinstance(ref.data, dict):
+            return ""
+        protocol, endpoint = ref.get("protocol").text("http"), ref.either("endpoint", "address").text()
+        base = ref.get("base_url").text()
+        path = ref.get("chat_path").text()
+        port = ref.get("port").text()
+        ref.done("type")
+        if endpoint and not base:
+            bare = endpoint if "://" in endpoint else f"{protocol}://{endpoint}{f':{port}' if port else ''}"
+            base = bare if bare.count("/") > 2 else f"{bare}/v1"
+        elif endpoint:
+            ref.get("endpoint").lose("`base_url` goes before it")
+        known = provider(kind)
+        base = base or (known.url if known else "")
+        if path and base and not path.endswith("/chat/completions"):
+            ref.get("chat_path").lose("a recipe calls `/chat/completions`")
+        elif path and base and path != "/chat/completions":
+            base = f"{'/'.join(base.split('/')[:3])}{path}"
+        if base and not is_address(base):
+            ref.get("base_url" if ref.get("base_url").given else "endpoint").lose("it is no address of http or https")
+            return ""
+        return api_address(base)
+
+    def _key(self, ref: Part, own: str) -> str:
+        if not isinstance(ref.data, dict):
+            return ""
+        variable = ref.get("api_key_env").text()
+        literal = ref.either("api_key", "access_key")
+        header, prefix = ref.get("auth_header"), ref.get("auth_prefix")
+        if not header.is_one_of("Authorization", "authorization") or not prefix.is_one_of("Bearer", "bearer"):
+            header.done()
+            (header if header.given else prefix).lose("a key is sent as `authorization: Bearer`")
+        if literal.given:
+            written = str(literal.data)
+            named = re.fullmatch(r"\$\{?(\w+)(?::?-[^}]*)?\}?", written)
+            variable = (
+                named[1] if named else variable or f"{re.sub(r'[^A-Z0-9]+', '_', own.upper()).strip('_')}_API_KEY"
+            )
+            literal.done()
+            if not named:
+                literal.change(f"a key is not written into a recipe: put it into the environment as {variable}")
+        known = provider(ref.get("provider").text())
+        return variable or (
+            known.key if known and not ref.get("base_url").given and not ref.get("endpoint").given else ""
+        )
+
+    def _circuit(self, reliability: Part) -> Iterator[str]:
+        failures = int(reliability.get("consecutive_5xx").number())
+        if failures > 0:
+            yield f"circuit = {min(1000, failures)}"
+            span = reliability.get("base_ejection_time").text()
+            if _DURATION.match(span):
+                yield f"cooldown = {span}"
+            elif span:
+                reliability.get("base_ejection_time").lose("a time is a number with ms, s, m or h")
+
+    # ----------------------------------------------------------------- cards
+
+    def _price(self, name: str, pricing: Part) -> Iterator[str]:
+        into = pricing.either("prompt_per_1m", "input_cost_per_million_tokens").maybe_number()
+        out = pricing.either("completion_per_1m", "output_cost_per_million_tokens").maybe_number()
+        currency = pricing.get("currency")
+        if not currency.is_one_of("USD", "usd"):
+            pricing.lose("prices are in dollars")
+            return
+        if into is not None or out is not None:
+            self.prices[name] = out or 0.0
+            yield f"price = {{ input = {money(into or 0)}, output = {money(out or 0)} }}"
+
+    def _card(self, name: str, card: Part | None, score: Part | None) -> Iterator[str]:
+        quality = card.get("quality_score").maybe_number() if card else None
+        if quality is None and score is not None:
+            quality = score.maybe_number()
+            score.remarks.whole().at("evaluation").change(
+                "the first score of a model is its `rating`, times a thousand"
+            )
+        elif quality is not None and card is not None:
+            card.get("quality_score").change("it is the model's `rating`, times a thousand")
+        if card is not None and (size := card.get("context_window_size").number()) >= 1:
+            yield f"context = {size:.0f}"
+        if quality is not None:
+            self.ratings[name] = max(-100_000.0, min(100_000.0, 1000 * quality))
+            yield f"rating = {number(self.ratings[name])}"
+        if card is None:
+            return
+        self._size(name, card.get("param_size"))
+        yield from self._abilities(card)
+        for tag in card.get("tags").items():
+            if isinstance(tag.data, str) and tag.data.startswith(_ZONE):
+                yield f"zone = {re.sub(r'[^a-z0-9_]+', '_', tag.text()[len(_ZONE) :].lower()).strip('_') or 'unnamed'}"
+                break
+
+    def _size(self, name: str, part: Part) -> None:
+        found = re.match(r"(\d+(?:\.\d+)?)\s*([bBmM])", str(part.data or ""))
+        if found:
+            self.sizes[name] = float(found[1]) * (1 if found[2] in "bB" else 0.001)
+
+    def _abilities(self, card: Part) -> Iterator[str]:
+        found = {"vision": False, "tools": False}
+        for part in (*card.get("capabilities").items(), *card.at("modalities.input").items()):
+            for ability, words in (("vision", _SEES), ("tools", _CALLS)):
+                if isinstance(part.data, str) and part.data.lower() in words:
+                    part.done()
+                    found[ability] = True
+        yield from (f"{ability} = true" for ability, there in found.items() if there)
+
+    def _scores(self, whole: Part) -> dict[str, Part]:
+        found: dict[str, Part] = {}
+        for record in whole.at("evaluation.records").items():
+            own, score = record.get("model").text(), record.at("metrics.score")
+            if score.given and own not in found:
+                record.get("model").done()
+                found[own] = score
+            else:
+                record.lose("only a model's first score is taken over, as its rating")
+        return found
+
+
+def _cards(whole: Part) -> Iterator[Part]:
+    yield from whole.get("routing").either("modelCards", "models").items()
+
+
+def _provided(whole: Part) -> Iterator[Part]:
+    yield from whole.at("providers.models").items()
