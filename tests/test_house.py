@@ -63,6 +63,22 @@ def test_each_room_knows_only_whom_it_may() -> None:
     must_succeed(PROGRAMS / "lint-imports", "--no-logo")
 
 
+def test_a_dataclass_is_declared_in_no_time() -> None:
+    """Ours are those of `recipelang.quick`; the room of programs is a program of its own."""
+    theirs = {"dataclass", "field", "replace"}
+    exempt = {PACKAGE / "quick.py", PACKAGE / "hostfunctions" / "room.py"}
+    found = [
+        f"{name_of(module)}: {alias.name}"
+        for module in MODULES
+        if module not in exempt
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        for alias in node.names
+        if alias.name in theirs
+    ]
+    assert not found, f"import these from recipelang.quick: {', '.join(found)}"
+
+
 def test_importing_the_package_imports_no_library() -> None:
     assert not packages(imported_by("-c", "import recipelang")) & THIRD_PARTY
 

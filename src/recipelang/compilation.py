@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from recipelang.diagnostics import Diagnostic, Label
 from recipelang.diagnostics.catalogue import boundaries, capabilities
 from recipelang.diagnostics.catalogue import bounds as codes
 from recipelang.ir.plan import Entry, Plan, Recipe
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.resources import standard_recipe
 from recipelang.semantics.checking import Checked, check
 from recipelang.semantics.modules import Gatherer, Program

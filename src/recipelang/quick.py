@@ -6,9 +6,7 @@ third of what `check` took. Here a class has an `__init__` of its own from its f
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any  # Any: a field may hold whatever it is declared to hold
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any  # Any: a field may hold whatever it is de
 if TYPE_CHECKING:
     from dataclasses import dataclass
     from dataclasses import dataclass as unguarded
+    from dataclasses import field, replace
 else:
 
     def dataclass(plain=None, /, **options):
@@ -30,17 +29,67 @@ else:
         """
         return _declared(plain, guarded=False, **options) if plain else partial(unguarded, **options)
 
+    def field(**told):
+        """A field that is not as the others are: its `default`, `default_factory`, `init`, `repr`, `compare`, `kw_only`."""
+        return _Field(**told)
 
-__all__ = ["dataclass", "unguarded"]
+    def replace(one, /, **changes):
+        """The same but for these fields."""
+        same = {
+            name: getattr(one, name) for name, each in one.__declared__.items() if each.init and name not in changes
+        }
+        return one.__class__(**same, **changes)
 
-_Field = Field[Any]
+
+__all__ = ["dataclass", "field", "is_declared", "names_of", "replace", "unguarded"]
+
+_MISSING: Any = object()
+
+
+class _Field:
+    """What is told of a field."""
+
+    __slots__ = ("compare", "default", "default_factory", "init", "kw_only", "repr")
+
+    def __init__(
+        self,
+        default: Any = _MISSING,
+        default_factory: Any = _MISSING,
+        init: bool = True,
+        repr: bool = True,
+        compare: bool = True,
+        kw_only: bool = False,
+    ) -> None:
+        self.default, self.default_factory = default, default_factory
+        self.init, self.repr, self.compare, self.kw_only = init, repr, compare, kw_only
+
+    def standard(self) -> Any:
+        """The same for the standard library."""
+        import dataclasses  # deferred: start-up cost
+
+        usual = {
+            name: value for name in ("default", "default_factory") if (value := getattr(self, name)) is not _MISSING
+        }
+        others = {name: getattr(self, name) for name in ("init", "repr", "compare", "kw_only")}
+        return dataclasses.field(**usual, **others)
+
+
+def is_declared(one: object) -> bool:
+    """Whether it is a value of a class of ours."""
+    return hasattr(one, "__declared__")
+
+
+def names_of(one: Any) -> Iterable[str]:
+    """The fields of a value, or of its class."""
+    names: Iterable[str] = one.__declared__
+    return names
 
 
 def _declared(plain: type, frozen: bool = False, slots: bool = False, eq: bool = True, guarded: bool = True) -> Any:
     """The class with the methods that it does not have itself."""
     fixed = frozen and guarded
     annotations = vars(plain).get("__annotations__", {})
-    own = {name: _field(vars(plain).get(name, MISSING)) for name in annotations}
+    own = {name: _field(vars(plain).get(name, _MISSING)) for name in annotations}
     inherited: dict[str, _Field] = {}
     for base in reversed(plain.__mro__[1:]):
         inherited |= vars(base).get("__declared__", {})
@@ -52,7 +101,7 @@ def _declared(plain: type, frozen: bool = False, slots: bool = False, eq: bool =
     body |= {name: method for name, method in methods.items() if body.get(name) is None}
     body |= {
         "__qualname__": plain.__qualname__,
-        "__match_args__": tuple(name for name, field in fields.items() if field.init and field.kw_only is not True),
+        "__match_args__": tuple(name for name, field in fields.items() if field.init and not field.kw_only),
         "__declared__": fields,
         "__dataclass_fields__": _Standard(annotations, own),
     }
@@ -69,27 +118,27 @@ def _declared(plain: type, frozen: bool = False, slots: bool = False, eq: bool =
 
 
 def _field(given: Any) -> _Field:
-    return given if isinstance(given, Field) else dataclasses.field(default=given)
+    return given if isinstance(given, _Field) else _Field(given)
 
 
 def _initializer(declared: type, fields: Mapping[str, _Field], fixed: bool) -> Callable[..., None]:
     """The `__init__` of a class, compiled: each field a parameter, and set in their order."""
-    known: dict[str, Any] = {"_set": object.__setattr__, "_MISSING": MISSING}
+    known: dict[str, Any] = {"_set": object.__setattr__, "_MISSING": _MISSING}
     taken: dict[bool, list[str]] = {False: [], True: []}  # by whether it must be named
     body = []
     for name, field in fields.items():
         if not field.init:
             continue
         given = name
-        if field.default_factory is not MISSING:
+        if field.default_factory is not _MISSING:
             known[f"_make_{name}"] = field.default_factory
-            taken[field.kw_only is True].append(f"{name}=_MISSING")
+            taken[field.kw_only].append(f"{name}=_MISSING")
             given = f"_make_{name}() if {name} is _MISSING else {name}"
-        elif field.default is not MISSING:
+        elif field.default is not _MISSING:
             known[f"_usual_{name}"] = field.default
-            taken[field.kw_only is True].append(f"{name}=_usual_{name}")
+            taken[field.kw_only].append(f"{name}=_usual_{name}")
         else:
-            taken[field.kw_only is True].append(name)
+            taken[field.kw_only].append(name)
         body.append(f"_set(self, {name!r}, {given})" if fixed else f"self.{name} = {given}")
     if hasattr(declared, "__post_init__"):
         body.append("self.__post_init__()")
@@ -104,17 +153,19 @@ class _Standard:
     """The fields as the standard library knows them: made when it asks, or pydantic does."""
 
     def __init__(self, annotations: Mapping[str, str], own: Mapping[str, _Field]) -> None:
-        self._body = {"__annotations__": annotations, **own}
+        self._annotations, self._own = annotations, own
         self._owner: type = object
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._owner = owner
 
     def __get__(self, one: object, of: type) -> Any:
+        import dataclasses  # deferred: start-up cost
+
         owner: Any = self._owner
-        twin = type(owner)(
-            owner.__name__, owner.__bases__, {"__doc__": "a twin", "__module__": owner.__module__, **self._body}
-        )
+        told = {"__doc__": "a twin", "__module__": owner.__module__, "__annotations__": self._annotations}
+        own = {name: field.standard() for name, field in self._own.items()}
+        twin = type(owner)(owner.__name__, owner.__bases__, told | own)
         made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, match_args=False)(twin)
         owner.__dataclass_params__, owner.__dataclass_fields__ = made.__dataclass_params__, made.__dataclass_fields__
         return owner.__dataclass_fields__
@@ -144,7 +195,9 @@ def _told(self: Any) -> str:
 
 
 def _refused(self: Any, name: str, *_: object) -> None:
-    raise dataclasses.FrozenInstanceError(f"`{name}` can't be changed: {self.__class__.__name__} is frozen")
+    from dataclasses import FrozenInstanceError  # deferred: start-up cost
+
+    raise FrozenInstanceError(f"`{name}` can't be changed: {self.__class__.__name__} is frozen")
 
 
 def _state(self: Any) -> list[Any]:

@@ -7,13 +7,13 @@ import dataclasses
 import pickle
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError, field
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from recipelang.quick import dataclass, unguarded
+from recipelang.quick import dataclass, field, unguarded
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ import json
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import field, replace
 
 from recipelang.ir.plan import Model
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.ports import Backend, BackendError, FailureKind, ModelCall, Reply
 from recipelang.runtime.values import Json, Message
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import replace
 
 import anyio
 
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.runtime.members import estimated_tokens, text_of
 from recipelang.runtime.ports import BackendError, Delta, ModelCall, Reply
 from recipelang.runtime.values import Usage, byte_length

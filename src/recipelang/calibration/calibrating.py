@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 
 from recipelang.calibration.editing import spelled, with_comment, with_values
@@ -13,6 +12,7 @@ from recipelang.diagnostics.suggesting import nearest
 from recipelang.evaluation.items import in_first_half
 from recipelang.evaluation.statistics import Interval, Paired, mean, paired, ratio
 from recipelang.hosts.local import models_of
+from recipelang.quick import dataclass, replace
 from recipelang.semantics.modules import Program
 from recipelang.semantics.provenance import Fitted, Provenance, Unit, rest_of, units, written
 from recipelang.source import Source

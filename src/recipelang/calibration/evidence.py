@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -20,6 +19,7 @@ from recipelang.hosts.requests import request_of
 from recipelang.hosts.routing import Choice, route
 from recipelang.ir.expressions import Constant, FailExpression
 from recipelang.ir.plan import Choose, Entry, Plan, RecipeCall
+from recipelang.quick import dataclass, field, replace
 from recipelang.recipetests.virtual_time import VirtualTimeLoop
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from recipelang.calibration.editing import spelled, with_values
 from recipelang.calibration.evidence import Asked, Came, Evidence, EvidenceProblem
 from recipelang.calibration.regression import Singular, least_squares
 from recipelang.evaluation.statistics import Z, quantile
+from recipelang.quick import dataclass, field
 from recipelang.semantics.provenance import ESTIMATES, Slot, Unit
 from recipelang.syntax import nodes
 

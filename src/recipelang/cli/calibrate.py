@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,7 @@ from recipelang.evaluation.packs import Pack, PackProblem, read_pack
 from recipelang.evaluation.replaying import ReplayBackend, as_asked, concluded, drawn, said
 from recipelang.evaluation.worlds import with_models
 from recipelang.hosts.binding import ArgumentProblem, bound_entry, find
+from recipelang.quick import dataclass
 from recipelang.runtime.ports import NotRecorded
 from recipelang.semantics.provenance import DIGITS
 from recipelang.source import FileLoader, LoadProblem, Source

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from recipelang.cli.exits import Exit, Stop
@@ -15,6 +14,7 @@ from recipelang.compilation import Compilation, compile_file
 from recipelang.diagnostics import Diagnostic
 from recipelang.diagnostics.rendering import render, summary, to_json
 from recipelang.ir.plan import Plan
+from recipelang.quick import replace
 from recipelang.source import LoadProblem
 from recipelang.source.loading import decode, is_sealed, is_sealed_file
 

@@ -46,6 +46,7 @@ from recipelang.hosts.requests import RequestProblem
 from recipelang.ir.plan import Plan
 from recipelang.localmodels.server import local_models
 from recipelang.localmodels.store import ModelStore
+from recipelang.quick import replace
 from recipelang.runtime.ports import NotRecorded
 from recipelang.source import LoadProblem
 
@@ -394,8 +395,6 @@ class _Contest:
 
     def _strategies(self) -> Plan:
         """The recipes that everything is measured by, with the models at hand."""
-        from dataclasses import replace  # deferred: as the next
-
         from recipelang.compilation import compile_file  # deferred: start-up cost
 
         plan = compile_file(str(STRATEGIES)).library

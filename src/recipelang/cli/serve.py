@@ -11,7 +11,6 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +38,7 @@ from recipelang.ir.plan import Plan
 from recipelang.localmodels.catalogue import LOCAL_MODELS
 from recipelang.localmodels.server import TAKES, can_serve, local_models
 from recipelang.localmodels.store import ModelStore
+from recipelang.quick import replace
 from recipelang.resources import runnable_recipe_names, standard_recipe
 from recipelang.runtime.ports import StoreProblem
 from recipelang.source import FileLoader, LoadProblem

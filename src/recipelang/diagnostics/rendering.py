@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from recipelang.diagnostics.diagnostic import Diagnostic, Edit, Severity
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.source import Source, Span
 
 Paint = Callable[[str, str], str]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import field
 from typing import Any
 
 from recipelang.compilation import Compilation
 from recipelang.ir.plan import Plan
 from recipelang.ir.reading import names_in
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.semantics.scope import KIND_OF, Declared
 from recipelang.syntax import nodes
 

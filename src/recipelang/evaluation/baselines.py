@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
 from typing import Any
 
 import anyio
@@ -15,7 +14,7 @@ from recipelang.evaluation.packs import Pack, Verdict
 from recipelang.evaluation.replaying import ReplayBackend, as_asked, concluded, drawn, rated
 from recipelang.evaluation.worlds import STRATEGIES, models_text, recipe_names
 from recipelang.hosts.engine import Engine
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.values import Answer, Message, Request, to_json
 from recipelang.source import FileLoader, Source

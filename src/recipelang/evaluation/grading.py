@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import field
 from decimal import Decimal, InvalidOperation
 
 from recipelang.evaluation.items import Item
 from recipelang.evaluation.packs import Verdict
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.values import Json
 
 Tests = Callable[[str, str], Awaitable[Mapping[str, Json]]]

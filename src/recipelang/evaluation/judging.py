@@ -7,7 +7,6 @@ times, or fails, it has said nothing. No model judges its own words unless told 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from recipelang.evaluation.spending import OverBudget, Spending, worst_cost
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.requests import request_of
 from recipelang.ir.plan import Entry, Plan
+from recipelang.quick import replace
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.values import to_json
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
 from recipelang.evaluation.items import DataProblem
 from recipelang.evaluation.packs import Verdict
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.values import Json
 
 

@@ -7,14 +7,13 @@ import math
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import field
 from hashlib import sha256
 
 import anyio
 
 from recipelang.evaluation.packs import Pack, Row, Verdict
 from recipelang.ir.plan import Plan
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.confidence import log_probability
 from recipelang.runtime.ports import Delta, ModelCall, NotRecorded, Reply
 from recipelang.runtime.values import TokenLogprob, Usage

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import field
 from hashlib import sha256
 
 import anyio
@@ -20,7 +19,7 @@ from recipelang.hosts.engine import Engine
 from recipelang.hosts.local import models_of
 from recipelang.hosts.requests import request_of
 from recipelang.ir.plan import Entry
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from itertools import combinations
 
 from recipelang.evaluation.outcomes import Outcome
 from recipelang.evaluation.statistics import Interval, Paired, kappa, mean, paired, quantile, ratio, share
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.values import Json
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99)

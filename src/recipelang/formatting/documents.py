@@ -6,10 +6,9 @@ After Wadler, "A prettier printer": a group stands on one line where it fits, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
 from itertools import groupby
 
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 
 WIDTH = 120
 INDENT = 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from recipelang.diagnostics.suggesting import nearest
@@ -35,6 +34,7 @@ from recipelang.ir.types import (
     Type,
     spelled,
 )
+from recipelang.quick import replace
 
 
 class ArgumentProblem(ValueError):

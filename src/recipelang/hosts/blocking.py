@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from types import TracebackType
@@ -16,6 +15,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from recipelang.hosts.engine import Engine, EngineOptions, RunOptions
 from recipelang.ir.plan import Plan
+from recipelang.quick import dataclass
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ports import Journal
 

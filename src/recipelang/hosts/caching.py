@@ -11,12 +11,11 @@ import json
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import field, replace
 
 from recipelang.backends.cassettes.document import asked_of, key_of, reply_as_json, reply_of_json
 from recipelang.hosts.state import MemoryState
 from recipelang.ir.plan import Model, Plan
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.ports import Backend, Delta, Gauge, ModelCall, Reply, State, StoreProblem, Watched
 from recipelang.runtime.trace import messages_as_json
 from recipelang.runtime.values import Json, Request

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from recipelang.hosts.binding import ArgumentProblem, bound_entry
 from recipelang.ir.plan import Entry, Plan
 from recipelang.ir.reading import names_in
 from recipelang.ir.types import AnswerType
+from recipelang.quick import replace
 
 
 def plans_to_serve(paths: Sequence[str], compiled: Callable[[list[str]], Plan], uses: Sequence[str] = ()) -> list[Plan]:

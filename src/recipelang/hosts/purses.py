@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from functools import partial
 from typing import TypeVar
 
 from recipelang.hosts.state import MemoryState, SqliteState
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.ledger import Limits, Share
 from recipelang.runtime.ports import State
 from recipelang.runtime.purses import Purse, Taken, granted

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field, replace
 
 from recipelang.drawing.spelling import spelled
 from recipelang.hosts.exposing import part_of
@@ -19,7 +18,7 @@ from recipelang.ir.expressions import (
 )
 from recipelang.ir.plan import Arm, Choose, Entry, Let, Plan, RecipeCall, RoleCall, Run
 from recipelang.ir.reading import names_in, names_read, weighs
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.expressions import StepFailed, compile_expression
 from recipelang.runtime.prospects import ESTIMATES, Bounds, bound_of_arm, bounds_of_arms, prospect, rank
 from recipelang.runtime.readings import Readings, Why

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from recipelang.hosts.sqlite import PATIENCE, Form, SqliteFile
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.ports import Store, StoreProblem
 
 if TYPE_CHECKING:

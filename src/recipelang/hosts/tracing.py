@@ -10,13 +10,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from recipelang.ir.plan import Entry, Model, Plan
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.ports import Event, ModelCall, Tracer
 from recipelang.runtime.values import Json
 

@@ -6,7 +6,6 @@ models, backends and contracts are qualified by their module where two modules w
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Annotated, Literal
 
 from recipelang.ir.certificate import Certificate
@@ -16,7 +15,7 @@ from recipelang.ir.sizing import DEFAULT_HOST_BYTES
 from recipelang.ir.tagging import ByKind
 from recipelang.ir.template import Template
 from recipelang.ir.types import Type
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 
 DEFAULT_COOLDOWN = 10.0
 """Seconds for which a model that failed too often is not called."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import is_dataclass
 from typing import Any
 
 from recipelang.ir.expressions import (
@@ -35,6 +34,7 @@ from recipelang.ir.plan import (
     Run,
     Step,
 )
+from recipelang.quick import is_declared
 
 
 def names_read(step: Step) -> frozenset[str]:
@@ -153,6 +153,6 @@ def nodes_in(node: Any) -> Iterator[object]:  # Any: a node, or what a field of 
         at = waiting.pop()
         if isinstance(at, tuple):
             waiting += at
-        elif is_dataclass(type(at)):
+        elif is_declared(at):
             yield at
             waiting += [getattr(at, name) for name in at.__match_args__]  # all fields, and quicker than to ask for them

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from recipelang.ir import plan as ir
 from recipelang.ir.reading import names_in, names_read
 from recipelang.ir.sureness import Place, readings, steps_asked
+from recipelang.quick import replace
 from recipelang.semantics.checking import Checked
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from functools import cached_property
 
 from recipelang.ir.plan import Choose, Entry, HostCall, Let, Plan, Recipe, RecipeCall, Return, Step
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.ports import Event
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Json, Value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from types import MappingProxyType
 
 import anyio
@@ -14,7 +14,7 @@ from recipelang.compilation import Compilation
 from recipelang.ir.expressions import BinaryExpression, Constant, Variable, free_variables
 from recipelang.ir.plan import Contract, Plan
 from recipelang.ir.types import EnumType
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.recipetests.observing import Watched
 from recipelang.recipetests.results import Problem, Shown, TestResult, Unmet
 from recipelang.recipetests.scripting import NoReply, Script

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
 
 import anyio
 
 from recipelang.backends.refusals import refusal
 from recipelang.backends.scripted import After, reply_to
 from recipelang.backends.scripted import Outcome as Played
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.confidence import log_probability
 from recipelang.runtime.ports import BackendError, FailureKind, HostFunction, ModelCall, Reply
 from recipelang.runtime.values import Json, TokenLogprob

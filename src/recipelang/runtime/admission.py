@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from recipelang.ir.certificate import Bound, Certificate
 from recipelang.ir.plan import Budget, Choose, Entry, HostCall, Let, Plan, RecipeCall, Return, Step
+from recipelang.quick import replace
 from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind

@@ -6,13 +6,12 @@ import math
 import random
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import field, replace
 
 import anyio
 
 from recipelang.ir.plan import Model
 from recipelang.ir.sizing import BYTES_PER_TOKEN, MAX_RETRY_DELAY
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame
 from recipelang.runtime.ledger import Refused, Reservation

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from recipelang.ir.commitment import demands_nothing
+from recipelang.quick import replace
 from recipelang.runtime.calling import unmet
 from recipelang.runtime.contracts import extract
 from recipelang.runtime.values import Answer, Request, Value, Wishes, to_json

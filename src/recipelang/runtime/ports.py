@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import field
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from recipelang.ir.plan import Model
+from recipelang.quick import field
 from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.values import NOTHING_MORE, Json, Message, TokenLogprob, Usage
 

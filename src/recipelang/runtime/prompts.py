@@ -6,13 +6,12 @@ import json
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import cast
 
 from recipelang.ir.plan import Model, Plan, Role
 from recipelang.ir.sizing import CALL_TOKENS, MESSAGE_TOKENS, REPAIR_BYTES
 from recipelang.ir.template import Section, Slot, Template, Words
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.runtime.members import Members, images_of, shown_bytes, text_of
 from recipelang.runtime.operators import is_there
 from recipelang.runtime.ports import ModelCall

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Protocol
 
 import anyio
 
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.ledger import Limits, Refused, Share, Totals
 

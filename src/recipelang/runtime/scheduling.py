@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
 from typing import cast
 
@@ -12,7 +11,7 @@ from anyio.abc import TaskGroup
 
 from recipelang.ir.commitment import answering_steps, demands_nothing, speaking_step
 from recipelang.ir.plan import Budget, Contract, Plan, Recipe, Return
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.expressions import Evaluator
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.frame import Execution, Frame, evaluate

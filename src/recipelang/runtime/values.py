@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from recipelang.ir.plan import Contract, Model, Price
 from recipelang.ir.sizing import REQUEST_REPAIRS
+from recipelang.quick import field
 from recipelang.quick import unguarded as dataclass
 from recipelang.runtime.readings import Readings
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator
-from dataclasses import field
 from typing import TYPE_CHECKING, cast
 
 from recipelang.diagnostics import Diagnostic, Report
 from recipelang.diagnostics.catalogue import bounds, calls, names, syntax, types
 from recipelang.ir import plan as ir
 from recipelang.ir.types import AnswerType, NeverType, RequestType, spelled
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.semantics.calling import Caller, Signature
 from recipelang.semantics.contracts import ContractReader
 from recipelang.semantics.declarations import Declarer

@@ -5,12 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import field
 
 from recipelang.diagnostics import Edit, Fix, Label, Report
 from recipelang.diagnostics.catalogue import modules, names
 from recipelang.diagnostics.suggesting import nearest
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.resources import standard_recipe, standard_recipe_names
 from recipelang.semantics.reserved import RESERVED, TYPE_NAMES, reserved
 from recipelang.semantics.scope import KIND_OF, Declared, Module, Used

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, fields
 from itertools import pairwise
 
 from recipelang.diagnostics import Label, Report
 from recipelang.diagnostics.catalogue import bounds, warnings
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, names_of
 from recipelang.semantics.scope import Local
 from recipelang.syntax import nodes
 
@@ -116,7 +115,7 @@ def names_read(node: object) -> set[str]:
         elif isinstance(at, nodes.Attribute) and at.name.text in _WORDS:
             continue
         elif isinstance(at, nodes.Node):
-            waiting += [getattr(at, field.name) for field in fields(at) if field.name not in _NOT_READ]
+            waiting += [getattr(at, name) for name in names_of(at) if name not in _NOT_READ]
     return found
 
 

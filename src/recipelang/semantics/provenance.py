@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from hashlib import sha256
 from typing import Any
 
 from recipelang.diagnostics import Diagnostic
 from recipelang.diagnostics.catalogue import warnings
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, names_of, replace
 from recipelang.semantics.modules import Program
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
@@ -157,12 +156,12 @@ def _conditionals(node: Any) -> Iterator[nodes.Conditional]:  # Any: a node or a
         yield node
     if isinstance(node, tuple):
         yield from (found for item in node for found in _conditionals(item))
-    elif is_dataclass(node) and isinstance(node, nodes.Node):
+    elif isinstance(node, nodes.Node):
         yield from (
             found
-            for field in fields(node)
-            if field.name != "span"
-            for found in _conditionals(getattr(node, field.name))
+            for name in names_of(node)
+            if name != "span"
+            for found in _conditionals(getattr(node, name))
         )
 
 
@@ -191,8 +190,8 @@ def _numbers(
             return [slot for item in node for slot in _numbers(item, label, kinds)]
         case nodes.Text() | nodes.Name():
             return []
-        case _ if is_dataclass(node):
-            inner = (getattr(node, field.name) for field in fields(node) if field.name != "span")
+        case nodes.Node():
+            inner = (getattr(node, name) for name in names_of(node) if name != "span")
             return [slot for item in inner for slot in _numbers(item, label, kinds)]
         case _:
             return []

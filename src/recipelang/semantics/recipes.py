@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Literal, cast
 
 from recipelang.diagnostics import Label, Report
@@ -28,7 +27,7 @@ from recipelang.ir.types import (
     Type,
     spelled,
 )
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.semantics.attributes import Attributes, read_attributes
 from recipelang.semantics.calling import Caller, SignatureOf
 from recipelang.semantics.contracts import MAX_REPAIRS

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
 
 from recipelang.ir.types import Type
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 
 from recipelang.diagnostics import Edit, Fix, Report
 from recipelang.diagnostics.catalogue import calls, syntax
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.ir.template import Part, Section, Slot, Template, Words
 from recipelang.ir.types import ContractType, ModelType, NeverType, RequestType, Type, spelled
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.semantics import members
 from recipelang.semantics.expressions import listed
 from recipelang.semantics.typing import without_none

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, fields, replace
 from typing import Any, Protocol, cast
 
 from recipelang.diagnostics import Edit, Fix, Label, Report
@@ -26,7 +25,7 @@ from recipelang.ir.types import (
     TextType,
     Type,
 )
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, names_of, replace
 from recipelang.semantics.attributes import Attributes, read_attributes
 from recipelang.semantics.calling import Caller, SignatureOf
 from recipelang.semantics.declarations import Declarer
@@ -594,7 +593,7 @@ def _mapped(node: Any, change: Callable[[Any], Any]) -> Any:  # Any: a node of a
     """A node with what is inside it changed."""
     if isinstance(node, tuple):
         return tuple(change(item) if isinstance(item, nodes.Node) else item for item in node)
-    inside = {f.name: getattr(node, f.name) for f in fields(node) if f.name != "span"}
+    inside = {name: getattr(node, name) for name in names_of(node) if name != "span"}
     changed = {
         name: change(value) if isinstance(value, nodes.Node) else _mapped(value, change)
         for name, value in inside.items()

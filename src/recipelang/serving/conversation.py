@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
 from json.encoder import encode_basestring
 from typing import Any, Protocol
 
@@ -13,7 +12,7 @@ from recipelang.backends.documents import orjson
 from recipelang.hosts.requests import RequestProblem, request_of
 from recipelang.ir.plan import Contract
 from recipelang.ir.sizing import REQUEST_REPAIRS
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import NO_LIMITS, Limits
 from recipelang.runtime.ports import CallPiece

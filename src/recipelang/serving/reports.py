@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import field
 from typing import TYPE_CHECKING
 
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.ports import Event
 from recipelang.runtime.trace import messages_as_json
 from recipelang.runtime.values import Json

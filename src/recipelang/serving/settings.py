@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from recipelang.hosts.loops import MOST_TURNS
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.runtime.ledger import Limits
 from recipelang.serving.bodies import Fields
 from recipelang.serving.keys import Key, digest_of_key

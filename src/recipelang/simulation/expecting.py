@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import fsum
 from random import Random
 from statistics import stdev
@@ -12,6 +12,7 @@ from recipelang.hosts.local import models_of, recipes_of
 from recipelang.hosts.recorded import request_again
 from recipelang.ir.plan import Entry, Plan, RoleCall
 from recipelang.ir.reading import nodes_in
+from recipelang.quick import dataclass
 from recipelang.runtime.ledger import Spend
 from recipelang.runtime.values import Json, Message, Request
 from recipelang.simulation.figures import Figure, quantity, share

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from pathlib import Path
 from random import Random
 from statistics import fmean, pstdev
@@ -14,7 +13,7 @@ from typing import Any
 from recipelang.backends.cassettes import CassetteProblem, Recorded
 from recipelang.backends.cassettes.document import RecordedRun, parse_cassette
 from recipelang.hosts.stores import lines_in
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.confidence import confidence
 from recipelang.runtime.ports import BackendError, FailureKind, Reply, StoreProblem
 from recipelang.simulation.profiles import Profile, ProfileProblem, Profiles, Quantiles, Sureness

@@ -8,11 +8,10 @@ import re
 import tomllib
 from bisect import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from statistics import NormalDist
 from typing import Any
 
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.ports import FailureKind
 
 NORMAL = NormalDist()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.source.text import Source
 
 SUFFIX = ".recipe"

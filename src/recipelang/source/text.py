@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import field
 from typing import NamedTuple
 
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 
 
 class Position(NamedTuple):

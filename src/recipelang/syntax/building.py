@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, cast
 
+from recipelang.quick import replace
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
 from recipelang.syntax.lalr import Token, Tree

@@ -5,10 +5,9 @@ Nodes are frozen and compare without their spans, so that two spellings of one p
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import StrEnum
 
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.source import Span
 
 

@@ -9,11 +9,11 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any  # Any: JSON
 
+from recipelang.quick import names_of
 from recipelang.resources import grammar_text, user_cache
 from recipelang.syntax.lalr import Parser, Tables
 
@@ -42,7 +42,10 @@ def _made(grammar: str, file: Path | None) -> Tables:
     if file is not None:
         with suppress(OSError):
             new = file.with_suffix(f".{os.getpid()}")
-            new.write_text(json.dumps(asdict(tables), separators=(",", ":")), encoding="utf-8")
+            new.write_text(
+                json.dumps({name: getattr(tables, name) for name in names_of(tables)}, separators=(",", ":")),
+                encoding="utf-8",
+            )
             new.replace(file)
     return tables
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from recipelang.ir.plan import Boundary, Entry, Plan
 from recipelang.ir.reading import that_see_requests
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.validation.bounds import Prover, Visit
 from recipelang.validation.evaluating import Facts, truth_of
 from recipelang.validation.graph import PlanFault, UnsoundPlan

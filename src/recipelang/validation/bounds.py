@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
 from functools import reduce
 from typing import assert_never
 
@@ -29,7 +28,7 @@ from recipelang.ir.sizing import (
 from recipelang.ir.template import Section, Slot, Template
 from recipelang.ir.template import Words as TemplateWords
 from recipelang.ir.types import AnswerType
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.validation.evaluating import (
     MAX_TOKENS,
     Environment,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
 from functools import reduce
 
 from recipelang.ir import expressions as ir
@@ -38,7 +37,7 @@ from recipelang.ir.types import (
     TextType,
     Type,
 )
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.validation.truths import TRUTHS, negated, truth
 from recipelang.validation.values import (
     Abstract,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import field, replace
 from functools import partial
 from typing import IO, Any, Generic, Self, TypeVar
 
@@ -23,7 +22,7 @@ from recipelang.backends.cassettes.document import (
     call_as_json,
     line_of,
 )
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.ports import Backend, BackendError, Delta, HostFunction, ModelCall, NotRecorded, Reply
 from recipelang.runtime.values import Json
 

@@ -6,7 +6,6 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import NoReturn
 
 import anyio
@@ -23,7 +22,7 @@ from recipelang.backends.cassettes.document import (
     key_of,
     read_cassette,
 )
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.runtime.ports import Backend, BackendError, Delta, HostFunction, ModelCall, NotRecorded, Reply
 from recipelang.runtime.values import Json
 

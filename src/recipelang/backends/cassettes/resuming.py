@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 
 import anyio
 import anyio.lowlevel
@@ -29,7 +28,7 @@ from recipelang.backends.cassettes.document import (
     line_of,
 )
 from recipelang.backends.cassettes.replaying import Replay, given_again, replied_again
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.runtime.ledger import cost_of
 from recipelang.runtime.ports import (
     Backend,

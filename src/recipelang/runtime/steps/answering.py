@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
 from recipelang.ir.plan import Contract, Plan, Return
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, replace
 from recipelang.runtime.calling import mend, unmet
 from recipelang.runtime.contracts import extract
 from recipelang.runtime.expressions import Environment, Evaluator, compile_expression

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import field
 from typing import Literal, cast
 
 import anyio
 from anyio.abc import TaskGroup
 
 from recipelang.ir.plan import Fanout, Plan
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame, evaluate

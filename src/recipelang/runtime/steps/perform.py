@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
 from typing import cast
 
 import anyio
 from anyio.abc import TaskGroup
 
 from recipelang.ir.plan import Perform, Plan
-from recipelang.quick import dataclass
+from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.expressions import Evaluator, compile_expression
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame, evaluate
