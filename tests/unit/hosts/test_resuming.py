@@ -142,6 +142,31 @@ async def test_failures_are_settled_too() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.virtual_time
+@pytest.mark.parametrize("sent", [True, False])
+async def test_calls_that_failed_at_the_same_moment_are_in_the_ledger_as_they_were(sent: bool) -> None:
+    """The first failure ends the fan-out; the others had ended as well, and are not given up when it is resumed."""
+    plan = plan_of("""
+    recipe main() -> answer {
+      fanout drafts = speak(model = m) for m in [small, large, third] { quorum = 3, on_error = skip }
+      return drafts[0]
+    }
+    expose "main" = main()
+    """)
+    store, failure = MemoryStore(), BackendError(FailureKind.REFUSED, "can't connect", sent=sent)
+    opened, backend = engine(store, {"*": After(1, failure)}, plan)
+    spent = []
+    async with opened:
+        for run in (opened.run("main", QUESTION, run_id="r"), opened.resume("r")):
+            with pytest.raises(RunFailure) as failed:
+                await run
+            assert failed.value.spend is not None
+            spent.append((failed.value.spend.calls, failed.value.spend.tokens, failed.value.spend.wasted_calls))
+    assert spent[0] == spent[1]
+    assert len(backend.calls) == 3
+
+
+@pytest.mark.anyio
+@pytest.mark.virtual_time
 async def test_calls_of_a_run_that_its_host_gave_up_are_asked_again() -> None:
     store = MemoryStore()
     opened, backend = engine(store, {"*": After(5, "late")})

@@ -141,13 +141,17 @@ class Kept:
         return call
 
     async def _turn_of(self, call: RecordedCall) -> None:
-        """Wait until all that had happened before has happened again, but no longer than the call took then."""
-        await anyio.lowlevel.checkpoint()
-        if self._due and self._due[0] != call.line:
-            turn = self._waiting[call.line] = anyio.Event()
-            with anyio.move_on_after(max(call.seconds, LEAST_PATIENCE)):
-                await turn.wait()
-            self._waiting.pop(call.line, None)
+        """Wait until all that had happened before has happened again, but no longer than the call took then.
+
+        It had ended by itself, and was paid: nothing gives it up now, not even what came at the same moment.
+        """
+        with anyio.CancelScope(shield=True):
+            await anyio.lowlevel.checkpoint()
+            if self._due and self._due[0] != call.line:
+                turn = self._waiting[call.line] = anyio.Event()
+                with anyio.move_on_after(max(call.seconds, LEAST_PATIENCE)):
+                    await turn.wait()
+                self._waiting.pop(call.line, None)
 
     def _happened(self, line: int) -> None:
         self._early.add(line)
