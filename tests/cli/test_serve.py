@@ -170,3 +170,41 @@ def test_it_sends_spans_by_otlp_and_answers_equal_requests_from_its_cache_where_
     assert bytes.fromhex(trace) in spans
     assert spans.count(b"invoke_workflow vllm-sr/auto") == 2
     assert b"Jupiter" not in spans
+
+
+def test_recipes_that_call_functions_of_the_host_are_served_where_these_are_lent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "checked.recipe"
+    (tmp_path / "judging.py").write_text("async def good(said: str) -> bool:\n    return said == 'Jupiter.'\n")
+    with Upstream() as upstream:
+        recipe.write_text(
+            f"""
+            backend lab {{ kind = openai, url = "{upstream.url}" }}
+            model one {{ backend = lab, id = "one", price = {{ input = $0, output = $0 }} }}
+            extern good(said: text) -> bool
+            role respond() {{}}
+            recipe checked(m: model) -> answer {{
+              ask    reply = respond(model = m)
+              call   fine  = good(reply.text)
+              choose last {{
+                when fine => respond(model = m)
+                otherwise => fail("no good")
+              }}
+              return last
+            }}
+            expose "checked" = checked(one)
+            """
+        )
+        assert main(["serve", str(recipe)]) == 2
+        assert "its recipes call functions of the host, which `--functions MODULE` or" in capsys.readouterr().err
+        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(recipe)]
+        with subprocess.Popen(
+            [*command, "--functions", "judging", "--port", "0"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        ) as server:
+            assert server.stderr is not None
+            ready = next(line for line in server.stderr if line.startswith("ready at"))
+            (address,) = re.findall(r"http://\S+", ready)
+            answer = httpx2.post(f"{address}/chat/completions", json={**ASKED, "model": "checked"})
+            server.send_signal(signal.SIGINT)
+    assert answer.json()["choices"][0]["message"]["content"] == "Jupiter."

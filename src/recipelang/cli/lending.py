@@ -17,17 +17,28 @@ Function = Callable[..., Any]  # Any: whatever a person's module has; the engine
 def lent(
     plan: Plan, places: Sequence[str], allowed: Sequence[str], own: Mapping[str, Function] | None = None
 ) -> dict[str, Function]:
-    """The functions by name, with those of the verb's own; stops with a message where a module does not give what it was named for."""
-    bare = [name.rpartition(".")[2] for name in plan.externs]
-    found: dict[str, Function] = dict(own or {})
-    for place in places:
-        found |= _named(place, [*plan.externs, *bare])
-    for name in allowed:
-        found[name] = READY_MADE[name]()
-    missing = [name for name in bare if name not in found and not any(key.endswith(f".{name}") for key in found)]
-    if missing:
+    """The functions by name, with those of the verb's own; stops with a message where one is missing."""
+    found = {**(own or {}), **given(plan, places, allowed)}
+    if missing := lacking(plan, found):
         raise Stop(Exit.USAGE, _how_to_lend(missing))
     return found
+
+
+def given(plan: Plan, places: Sequence[str], allowed: Sequence[str]) -> dict[str, Function]:
+    """What there is of the functions that a plan calls; stops where a module does not give what it was named for."""
+    names = [*plan.externs, *(name.rpartition(".")[2] for name in plan.externs)]
+    found: dict[str, Function] = {}
+    for place in places:
+        found |= _named(place, names)
+    for name in allowed:
+        found[name] = READY_MADE[name]()
+    return found
+
+
+def lacking(plan: Plan, found: Mapping[str, Function]) -> list[str]:
+    """The functions that a plan calls and that are not there, without their modules."""
+    bare = [name.rpartition(".")[2] for name in plan.externs]
+    return [name for name in bare if name not in found and not any(key.endswith(f".{name}") for key in found)]
 
 
 def _run_tests() -> Function:

@@ -23,6 +23,7 @@ from rich.console import Console
 from recipelang.backends.opening import BackendProblem
 from recipelang.cli.compiling import show, summary
 from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.lending import READY_MADE, Function, given, lacking
 from recipelang.cli.progress import error_console, say
 from recipelang.cli.pulling import pull
 from recipelang.compilation import compile_file
@@ -68,6 +69,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", metavar="NAME,...", help="the models for recipes that are not exposed with their own (default: all)"
     )
+    parser.add_argument(
+        "--functions",
+        action="append",
+        default=[],
+        metavar="MODULE[:NAME]",
+        help="Python functions that recipes may call",
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=sorted(READY_MADE),
+        help="lend recipes a function that comes with this",
+    )
 
 
 def _port(text: str) -> int:
@@ -98,21 +113,30 @@ class _Serving:
     def look(self) -> Settings:
         from recipelang.serving.settings import SettingsProblem, settings_in  # deferred: an extra
 
-        given = self._arguments
+        arguments = self._arguments
         try:
-            found = settings_in(None if given.config is None else Path(given.config), os.environ)
+            found = settings_in(None if arguments.config is None else Path(arguments.config), os.environ)
         except SettingsProblem as problem:
             raise Stop(Exit.USAGE, str(problem)) from problem
         return replace(
             found,
-            recipes=tuple(given.files) or found.recipes,
-            uses=(*found.uses, *given.uses),
-            host=given.host or found.host,
-            port=found.port if given.port is None else given.port,
+            recipes=tuple(arguments.files) or found.recipes,
+            uses=(*found.uses, *arguments.uses),
+            host=arguments.host or found.host,
+            port=found.port if arguments.port is None else arguments.port,
         )
 
     def plans(self, settings: Settings) -> list[Plan]:
-        return _plans(settings.recipes, settings.uses, self._arguments.models, self.store, self.console)
+        return _plans(settings.recipes, settings.uses, self._arguments.models, self)
+
+    def engine(self, plan: Plan, options: EngineOptions) -> Engine:
+        lending = options.copy()
+        lending["functions"] = self.functions(plan)
+        return Engine(plan, **lending)
+
+    def functions(self, plan: Plan) -> dict[str, Function]:
+        """What is lent of the functions that a plan calls."""
+        return given(plan, self._arguments.functions, self._arguments.allow)
 
 
 def _run(serving: _Serving) -> None:
@@ -145,22 +169,21 @@ def _log_to_stdout() -> None:
 # ------------------------------------------------------------ what is served
 
 
-def _plans(
-    files: Sequence[str], uses: Sequence[str], models: str | None, store: ModelStore, console: Console
-) -> list[Plan]:
+def _plans(files: Sequence[str], uses: Sequence[str], models: str | None, serving: _Serving) -> list[Plan]:
     """What is served: each file that exposes names by these; the recipes of all others over the models there are."""
     paths = [_path(file) for file in (files or runnable_recipe_names())]
     found = []
     for plan in plans_to_serve(paths, _compiled, uses):
         is_default = not plan.models and not uses
         whole = _compiled([*(path for path in paths if path.startswith("std.")), LOCAL]) if is_default else plan
-        pool = [] if whole.entries else _pool(whole, models, store, is_default)
+        pool = [] if whole.entries else _pool(whole, models, serving.store, is_default)
         named = with_names(whole, pool)
-        entries = [entry for entry in named.entries.values() if not part_of(named, entry).externs]
+        lent = serving.functions(named)
+        entries = [entry for entry in named.entries.values() if not lacking(part_of(named, entry), lent)]
         if not entries:
             raise Stop(Exit.USAGE, f"there is nothing to serve: {_why_not(named, pool)}")
         if is_default and len(pool) < len(whole.models):
-            say(console, "`recipelang models pull strong` adds the recipes that take several models", "dim")
+            say(serving.console, "`recipelang models pull strong` adds the recipes that take several models", "dim")
         found.append(part_of(named, *entries))
     return found
 
@@ -200,7 +223,7 @@ def _pool(plan: Plan, models: str | None, store: ModelStore, is_default: bool) -
 
 def _why_not(plan: Plan, pool: Sequence[str]) -> str:
     if plan.entries:
-        return "its recipes call functions of the host, which only a program can give"
+        return "its recipes call functions of the host, which `--functions MODULE` or `--allow` lend"
     if not plan.models:
         return "there are no models; `--with FILE` adds yours"
     return f"no recipe can do with {', '.join(pool) or 'no model'} alone; expose one with its arguments"
@@ -240,7 +263,7 @@ async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.sock
             "cache": cache,
             "tracing": _tracing(settings, stack),
         }
-        engines = [await stack.enter_async_context(Engine(plan, **options)) for plan in plans]
+        engines = [await stack.enter_async_context(serving.engine(plan, options)) for plan in plans]
         watchers = [] if settings.log == "none" else [RequestLog(content=settings.log == "content")]
         try:
             application = app(
@@ -297,7 +320,7 @@ async def _reload(application: Starlette, serving: _Serving, options: EngineOpti
     missing = [model for plan in plans for model in local_models_in(plan, plan.models) if not serving.store.has(model)]
     if missing:
         raise Stop(Exit.USAGE, f"`recipelang models pull {missing[0].name}` first")
-    await reload(application, *(Engine(plan, **options) for plan in plans))
+    await reload(application, *(serving.engine(plan, options) for plan in plans))
     if keys is not None:
         keys.replace(settings.keys)
 
