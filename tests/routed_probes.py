@@ -1,7 +1,13 @@
-"""The probes of imported profiles: each request with the decision that it must lead to, routed without a model."""
+"""The probes of imported profiles: each request with the decision that it must lead to, routed without a model.
+
+    python tests/routed_probes.py FOLDER...
+
+prints for each folder with a `config.yaml` and a `probes.yaml`, or for each such folder in it, how many lead there, and why others don't.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,3 +76,31 @@ def _request(variant: dict[str, Any]) -> Any:
     return request_of(
         messages, tools=variant.get("tools", []), metadata={key: str(value) for key, value in told.items()}
     )
+
+
+def why(probe: Probed) -> str:
+    """Why the expected decision was not taken, as far as the route tells."""
+    arms = {arm.calls.removesuffix("()"): arm for arm in probe.route.choices[0].arms}
+    wanted = arms.get(probe.expected)
+    if wanted is None:
+        return f"no arm leads to {probe.expected}"
+    if wanted.condition is None or wanted.condition.value is True:
+        return f"{probe.taken} comes before it"
+    return f"{wanted.condition.text} does not hold"
+
+
+def main(folders: list[str]) -> int:
+    profiles = [each.parent for folder in folders for each in sorted(Path(folder).rglob("probes.yaml"))]
+    missed = 0
+    for profile in profiles:
+        found = list(probed(profile))
+        wrong = [probe for probe in found if probe.taken != probe.expected]
+        missed += len(wrong)
+        print(f"{profile.name}: {len(found) - len(wrong)} of {len(found)}")
+        for probe in wrong:
+            print(f"  {probe.name}: {probe.taken}, and not {probe.expected}: {why(probe)}")
+    return 1 if missed or not profiles else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

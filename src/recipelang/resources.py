@@ -55,7 +55,7 @@ def standard_recipe_names() -> list[str]:
 
 def runnable_recipe_names() -> list[str]:
     """Those of the standard files that declare the recipe of their name; others declare what recipes use."""
-    return [name for name in standard_recipe_names() if name not in ("local_models", "signals")]
+    return [name for name in standard_recipe_names() if name not in ("intents", "local_models", "signals")]
 
 
 def user_cache() -> Path:

@@ -30,6 +30,7 @@ REASKED = 0.75
 """The same as `LIKENESS`, for a question asked again: two questions share words more easily than they mean the same."""
 SIGNS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 STANDARD = {
+    "attack": "signals",
     "facts": "signals", "dissatisfied": "signals", "unclear": "intents", "wants_another": "intents",
     "satisfied": "intents", "wants_image": "intents", "wants_text": "intents", "task": "intents",
 }  # fmt: skip
@@ -544,7 +545,7 @@ def _jailbreak(signals: Signals, part: Part) -> None:
     if part.get("direction").text("request") == "response":
         part.lose("an answer is looked at by a role of a recipe, not by a classifier; no decision can ask for it")
         return
-    asked = [Condition(f"injection({_looked_at(part)})")]
+    asked = [signals.stands_in("attack")]
     attacks, harmless = part.get("jailbreak_patterns").texts(), part.get("benign_patterns").texts()
     method, threshold = part.get("method").text("classifier"), part.get("threshold").number(0.7)
     if attacks:
@@ -552,7 +553,7 @@ def _jailbreak(signals: Signals, part: Part) -> None:
         like += [compared(_like(attacks), ">", _like(harmless))] if harmless else []
         asked.append(all_of(like))
     part.change(
-        f"it is `injection`, which knows forms and no {method}" + (", and likeness to its patterns" if attacks else "")
+        f"it is the standard signal `attack`, which is no {method}" + (", and likeness to its patterns" if attacks else "")
     )
     signals.give(part, "jailbreak", any_of(asked))
 
