@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from recipelang.hosts.recipes import CompileError
     from recipelang.hosts.requests import RequestProblem
     from recipelang.hosts.stores import MemoryStore, SqliteStore
+    from recipelang.hosts.redis import RedisState, RedisStore
     from recipelang.hosts.state import MemoryState, SqliteState
     from recipelang.hosts.stores import MemoryStore, SqliteStore
     from recipelang.hosts.tracing import Tracing, TracingProblem
@@ -96,6 +97,7 @@ _HOMES = {
     "RunTests": "hostfunctions.testing",
     "ScriptedBackend": "backends.scripted",
     "Spend": "runtime.ledger",
+    "RedisState": "hosts.redis",
     "SqliteState": "hosts.state",
     "RedisStore": "hosts.redis",
     "SqlitePurses": "hosts.purses",
@@ -162,6 +164,7 @@ __all__ = [
     "RunTests",
     "ScriptedBackend",
     "Spend",
+    "RedisState",
     "SqliteState",
     "RedisStore",
     "SqlitePurses",

@@ -33,7 +33,7 @@ from recipelang.hosts.engine import Engine, EngineOptions
 from recipelang.hosts.exposing import part_of, plans_to_serve, with_names
 from recipelang.hosts.local import local_models_in
 from recipelang.hosts.recipes import together
-from recipelang.hosts.state import MemoryState, SqliteState
+from recipelang.hosts.state import MemoryState, state_at
 from recipelang.hosts.tracing import Tracing, TracingProblem, exported
 from recipelang.ir.plan import Plan
 from recipelang.localmodels.catalogue import LOCAL_MODELS
@@ -247,7 +247,7 @@ async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.sock
     from recipelang.serving import Keys, RequestLog, app  # deferred: an extra
 
     console, settings = serving.console, serving.settings
-    state = None if settings.state is None else SqliteState(settings.state)
+    state = None if settings.state is None else state_at(settings.state)
     keys = None if settings.keys is None else Keys(settings.keys, state=state)
     cache = None
     if settings.cache_seconds is not None:

@@ -12,7 +12,9 @@ from functools import partial
 from typing import TypeVar
 
 from recipelang.hosts.sqlite import PATIENCE, Form, SqliteFile
+from recipelang.hosts.stores import is_address
 from recipelang.quick import dataclass
+from recipelang.runtime.ports import State
 from recipelang.runtime.values import Json
 
 _T = TypeVar("_T")
@@ -155,3 +157,12 @@ class SqliteState:
             "SELECT place, sum(size) OVER (ORDER BY place DESC) AS newer FROM remembered) WHERE newer > ?)",
             (self._room,),
         )
+
+
+def state_at(place: str) -> State:
+    """The state in a file, or in Redis; raises `StoreProblem`."""
+    if not is_address(place):
+        return SqliteState(place)
+    from recipelang.hosts.redis import RedisState  # deferred: most states are files
+
+    return RedisState(place)

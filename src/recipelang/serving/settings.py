@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recipelang.hosts.loops import MOST_TURNS
+from recipelang.hosts.stores import is_address
 from recipelang.quick import dataclass, replace
 from recipelang.runtime.ledger import Limits
 from recipelang.serving.bodies import Fields
@@ -24,7 +25,7 @@ class SettingsProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`keys`: none where anyone may ask. `state`: the file with what processes share. `patience`: seconds to end."""
+    """`keys`: none where anyone may ask. `state`: where that is which processes share. `patience`: seconds to end."""
 
     recipes: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
@@ -70,7 +71,7 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
         log=given.one_of("log", LOGS) or default.log,
         metrics=default.metrics if metrics is None else metrics,
         traces=given.one_of("traces", TRACES) or default.traces,
-        state=None if state is None else str(folder / state),
+        state=state if state is None or is_address(state) else str(folder / state),
         tool_turns=_or(given.whole("tool_turns", 0), default.tool_turns),
         cache_seconds=cache.number("seconds", 1),
         cache_across_keys=cache.flag("across_keys"),

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from uuid import uuid4
 
 import anyio
 import pytest
 
-from recipelang.hosts.state import MemoryState, SqliteState
+from recipelang.hosts.redis import RedisState
+from recipelang.hosts.state import MemoryState, SqliteState, state_at
 from recipelang.runtime.ports import State, StoreProblem
 from recipelang.runtime.values import Json
+from redis_servers import fake_redis, real_redis
 
 Opened = Callable[..., State]
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[str]:
+    with fake_redis() as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def any_state(request: pytest.FixtureRequest, tmp_path: Path, redis: str) -> State:
+    """One of each kind, of which nobody has heard before."""
+    if request.param == "redis":
+        RedisState(redis)._redis.flushall()  # noqa: SLF001 - the tests of this module share one
+        return RedisState(redis)
+    return MemoryState() if request.param == "memory" else SqliteState(tmp_path / "s.db")
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -35,14 +53,14 @@ def one_more(was: Json) -> tuple[Json, Json]:
     return (was or 0) + 1, was
 
 
-async def test_a_change_sees_what_the_last_one_left_and_tells_what_it_likes(opened: Opened) -> None:
-    state = opened()
+async def test_a_change_sees_what_the_last_one_left_and_tells_what_it_likes(any_state: State) -> None:
+    state = any_state
     assert [await state.change("n", 60, one_more) for _ in range(3)] == [None, 1, 2]
     assert await state.change("other", 60, one_more) is None
 
 
-async def test_a_change_that_fails_changes_nothing(opened: Opened) -> None:
-    state = opened()
+async def test_a_change_that_fails_changes_nothing(any_state: State) -> None:
+    state = any_state
     await state.change("n", 60, one_more)
 
     def fails(was: Json) -> tuple[Json, None]:
@@ -76,8 +94,8 @@ async def test_what_was_remembered_first_makes_way_and_what_is_counted_never_doe
     assert await state.change("n", 60, one_more) == 1
 
 
-async def test_what_is_remembered_again_takes_the_place_of_what_was(opened: Opened) -> None:
-    state = opened()
+async def test_what_is_remembered_again_takes_the_place_of_what_was(any_state: State) -> None:
+    state = any_state
     for text in ("first", "second"):
         await state.remember("a", text, 60)
     assert await state.recall("a") == "second"
@@ -93,19 +111,29 @@ async def test_memory_keeps_what_was_recalled_last() -> None:
     assert state.size == 3
 
 
-def test_processes_lose_no_change_of_each_other(tmp_path: Path) -> None:
-    path = os.fspath(tmp_path / "s.db")
+@pytest.mark.parametrize("kind", ["file", "fake redis", "redis"])
+def test_processes_lose_no_change_of_each_other(tmp_path: Path, redis: str, kind: str) -> None:
+    with (
+        real_redis()
+        if kind == "redis"
+        else nullcontext(redis if kind == "fake redis" else str(tmp_path / "s.db")) as place
+    ):
+        three_processes_count(place)
+
+
+def three_processes_count(path: str) -> None:
+    name = uuid4().hex
     program = (
         "import anyio, sys\n"
-        "from recipelang.hosts.state import SqliteState\n"
+        "from recipelang.hosts.state import state_at\n"
         "async def main():\n"
-        "    state = SqliteState(sys.argv[1])\n"
-        "    for _ in range(100): await state.change('n', 60, lambda was: ((was or 0) + 1, None))\n"
+        "    state = state_at(sys.argv[1])\n"
+        "    for _ in range(100): await state.change(sys.argv[2], 60, lambda was: ((was or 0) + 1, None))\n"
         "anyio.run(main)\n"
     )
-    running = [subprocess.Popen([sys.executable, "-c", program, path]) for _ in range(3)]
+    running = [subprocess.Popen([sys.executable, "-c", program, path, name]) for _ in range(3)]
     assert [process.wait() for process in running] == [0, 0, 0]
-    assert anyio.run(SqliteState(path).change, "n", 60, one_more) == 300
+    assert anyio.run(state_at(path).change, name, 60, one_more) == 300
 
 
 async def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
@@ -113,3 +141,17 @@ async def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path.write_text("not a database, and longer than the head of one\n" * 20)
     with pytest.raises(StoreProblem, match="it is no state of recipelang"):
         SqliteState(path)
+
+
+async def test_a_redis_that_is_not_there_is_told_without_its_password() -> None:
+    with pytest.raises(StoreProblem, match=r"^redis://127.0.0.1:9/0: ") as told:
+        await RedisState("redis://:a-secret@127.0.0.1:9/0").recall("a")
+    assert "secret" not in str(told.value)
+
+
+async def test_redis_keeps_nothing_for_longer_than_it_is_to(redis: str) -> None:
+    state = RedisState(redis)
+    await state.remember("short", "text", 0.001)
+    await state.change("count", 0.001, one_more)
+    await anyio.sleep(0.01)
+    assert (await state.recall("short"), await state.change("count", 60, one_more)) == (None, None)

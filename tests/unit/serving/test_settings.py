@@ -58,6 +58,10 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
     assert settings_in(None, {}) == Settings()
 
 
+def test_a_state_in_redis_is_no_file_beside_the_settings(tmp_path: Path) -> None:
+    assert settings_in(written(tmp_path, 'state = "redis://host/1"'), {}).state == "redis://host/1"
+
+
 def test_all_but_recipes_and_keys_may_come_from_the_environment() -> None:
     told = {
         "HOST": "::1", "PORT": "81", "PATIENCE": "5", "LOG": "requests", "TRACES": "content", "METRICS": "off",
