@@ -1,4 +1,4 @@
-"""The fault campaign: every standard recipe under every fault of a provider, in random schedules, held to what is promised.
+"""The fault campaign: every standard recipe, and a hardened one, under every fault of a provider, in random schedules, held to what is promised.
 
 `python tests/fault_campaign.py --runs 20000 --seed 1` runs so many schedules in virtual time with scripted models, and
 `--real 500` as many over HTTP against a faulty server on loopback, on asyncio and on trio, whole and streamed. `--mock
@@ -58,6 +58,7 @@ from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Json, Message, Request, TokenLogprob, Usage
 from self_signed import self_signed
 from upstream import (
+    RESET,
     STALL,
     STREAM_HEAD,
     Answer,
@@ -81,6 +82,26 @@ def _standard() -> Iterator[str]:
 
 
 STANDARD = tuple(_standard())
+HARDENED = """
+role speak() { max_tokens = 500 }
+role weigh(said: answer[..4]) { max_tokens = 500, prompt = "{{ said }} Weigh them." }
+
+recipe hardened(panel: model[2..4], writer: model) -> answer {
+  budget { calls = 60, time = 2m }
+  fanout said = stubborn(m) for m in panel { quorum = 2, grace = 100ms, on_error = skip }
+  ask    last = weigh(said, model = writer) { retries = 2, hedge = 150ms, timeout = 30s, fallback = first(said) }
+  return last
+}
+
+recipe stubborn(m: model) -> answer {
+  ask reply = speak(model = m) { retries = 2, hedge = 150ms, timeout = 20s }
+  return reply
+}
+"""
+"""A recipe that does itself what the standard ones leave to their users: retries and hedges."""
+RECIPES = (*STANDARD, "hardened")
+SETTINGS = ("", ", circuit = 2, cooldown = 200ms, parallel = 3, queue = 2, patience = 300ms")
+"""What a backend over HTTP may have besides."""
 QUESTION = "Which planet is the largest? Answer with ANSWER: and a letter."
 PAGE = (Path(__file__).parents[1] / "docs" / "providers.md").read_text(encoding="utf-8")
 ROW = re.compile(
@@ -140,7 +161,7 @@ NAMES = ("m-1", "m-2", "m-3", "m-4")
 
 
 @cache
-def plan_of(recipe: str, *urls: str, ids: Sequence[str] = NAMES) -> Plan:
+def plan_of(recipe: str, *urls: str, ids: Sequence[str] = NAMES, settings: str = "") -> Plan:
     """A standard recipe with four models to play it; each has its own address, where there are several."""
     places = urls or ("http://127.0.0.1:9/v1",)
     models = "\n".join(
@@ -149,11 +170,12 @@ def plan_of(recipe: str, *urls: str, ids: Sequence[str] = NAMES) -> Plan:
         for n, id in enumerate(ids, 1)
     )
     own = "\n".join(
-        f'backend lab{n} {{ kind = openai, url = "{url}", key = env("LAB_KEY") }}' for n, url in enumerate(places)
+        f'backend lab{n} {{ kind = openai, url = "{url}", key = env("LAB_KEY"){settings} }}'
+        for n, url in enumerate(places)
     )
-    source = standard_recipe(recipe)
-    assert source is not None
-    compilation = compile_text(f"{source.text}\n{own}\n{models}\n")
+    source = None if recipe == "hardened" else standard_recipe(recipe)
+    text = HARDENED if source is None else source.text
+    compilation = compile_text(f"{text}\n{own}\n{models}\n")
     assert compilation.plan is not None, render(compilation.diagnostics)
     return compilation.plan
 
@@ -478,7 +500,7 @@ LOOPS: Mapping[str, Any] = {  # Any: each event loop's own options
 
 def drawn_cases(runs: int, seed: int, faults: Sequence[str]) -> list[tuple[str, str, str]]:
     """Every recipe with every fault, again and again, each time in another schedule."""
-    pairs = [(recipe, fault) for fault in faults for recipe in STANDARD]
+    pairs = [(recipe, fault) for fault in faults for recipe in RECIPES]
     random.Random(seed).shuffle(pairs)
     return [(*pairs[n % len(pairs)], f"{seed}/{n}") for n in range(runs)]
 
@@ -499,7 +521,11 @@ class FaultyServer:
         self._schedule = schedule
 
     def __call__(self, request: Received) -> Answer:
-        schedule, asked = self._schedule, request.json
+        schedule = self._schedule
+        try:
+            asked = request.json
+        except ValueError:  # its client has left in the middle of it
+            return [RESET]
         form = asked.get("response_format", {}).get("json_schema", {}).get("schema")
         call = ModelCall(None, "", (), 100, schema=None if form is None else json.dumps(form))  # type: ignore[arg-type]  # of any model
         said, usage = well_said(call, schedule.draw), None
@@ -558,7 +584,8 @@ async def _real_case(
         try:
             with elsewhere(fault, server.url) as bad:
                 urls = [bad if fault in UNREACHED and schedule.suffers() else server.url for _ in NAMES]
-                ended = await _engaged(plan_of(recipe, *urls), recipe, schedule)
+                plan = plan_of(recipe, *urls, settings=schedule.draw.choice(SETTINGS))
+                ended = await _engaged(plan, recipe, schedule)
             tally.add(ended)
             ended.hold(REAL_TIME + SLACK)
             await anyio.to_thread.run_sync(server.wait_until, lambda upstream: upstream.open == 0)
@@ -608,7 +635,8 @@ async def mocked_runs(cases: Sequence[tuple[str, str, str]], url: str, tallies: 
         tally = tallies.setdefault(fault, Tally())
         schedule = Schedule.of(fault, seed)
         try:
-            ended = await _engaged(plan_of(recipe, url, ids=tuple(_mocked(schedule) for _ in NAMES)), recipe, schedule)
+            ids, settings = tuple(_mocked(schedule) for _ in NAMES), schedule.draw.choice(SETTINGS)
+            ended = await _engaged(plan_of(recipe, url, ids=ids, settings=settings), recipe, schedule)
             tally.add(ended)
             ended.hold(REAL_TIME + SLACK)
             must("no leaked call", await _left_at(url) == 0, "the mock has calls in flight")

@@ -29,7 +29,8 @@ UNREAD = 256 * 1024
 """Bytes of a stream that wait for their reader before no more are taken from the server."""
 LARGEST_HEAD = 64 * 1024
 _EYEBALLS = 0.25
-"""Seconds after which the next address of a host is tried as well."""
+"""Seconds after which the next address of a host is tried as well; asyncio's way to do so may leave a socket to the
+garbage collector that was given up as it was connected, and so an address of one number alone does without."""
 
 
 class ClientError(Exception):
@@ -308,7 +309,7 @@ class WireClient:
 
     async def _connected(self, target: Target) -> Connection:
         options: dict[str, Any] = {}  # Any: of one call of the loop
-        if isinstance(self._loop, asyncio.BaseEventLoop):
+        if isinstance(self._loop, asyncio.BaseEventLoop) and not _is_number(target.host):
             options["happy_eyeballs_delay"] = _EYEBALLS
         if target.secure:
             options["ssl"] = self._trusted
@@ -337,6 +338,10 @@ class WireClient:
     def _drop(self, connection: Connection) -> None:
         connection.close()
         self._open.discard(connection)
+
+
+def _is_number(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdecimal()
 
 
 def _request(method: str, target: Target, headers: Mapping[str, str], content: bytes) -> bytes:

@@ -12,6 +12,7 @@ import anyio.to_thread
 import httpx
 import httpx2
 import pytest
+from anyio.abc import SocketAttribute, SocketStream
 
 from model_calls import CALL, outcome_of
 from recipelang.backends.clients import open_client
@@ -125,3 +126,31 @@ async def test_a_connection_is_used_again(opened: OpenClient) -> None:
                 backend = OpenAIBackend(upstream.url, None, one)
                 assert [isinstance(await outcome_of(backend, stream=False), Reply) for _ in range(3)] == [True] * 3
     assert upstream.opened == 2
+
+
+async def test_a_handshake_that_is_given_up_leaves_no_connection() -> None:
+    """On trio httpcore alone leaves its socket open until it is collected."""
+    left = anyio.Event()
+
+    async def say_nothing(stream: SocketStream) -> None:
+        async with stream:
+            accepted.set()
+            async for _ in stream:
+                pass
+        left.set()
+
+    accepted, listener = anyio.Event(), await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, say_nothing)
+        async with open_client() as client, anyio.create_task_group() as calling:
+            calling.start_soon(OpenAIBackend(f"https://127.0.0.1:{port}/v1", None, client).complete, CALL)
+            await accepted.wait()
+            calling.cancel_scope.cancel()
+            gc.disable()  # it would hide that nobody closes it
+        try:
+            with anyio.fail_after(5):
+                await left.wait()
+        finally:
+            gc.enable()
+        group.cancel_scope.cancel()
