@@ -39,6 +39,14 @@ recipe summed(who: model) -> answer {{
   ask reply = summer(model = who)
   return reply
 }}
+signal hurried: bool = keywords(["quickly", "at once"])
+recipe routed(who: model, other: model) -> answer {{
+  choose reply {{
+    when hurried => direct(who)
+    otherwise    => direct(other)
+  }}
+  return reply
+}}
 
 ## One model, under a name with a slash.
 expose "vllm-sr/auto" = direct(small)
@@ -47,6 +55,7 @@ expose "team/sure" = confidence(candidates = [small, large])
 expose "fixed" = fixed(small)
 expose "fallen" = fallen(small, large)
 expose "summed" = summed(small)
+expose "routed" = routed(small, large)
 expose "dialled" = auto(models = [small, large])
 """
 

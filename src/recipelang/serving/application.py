@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Unpack
 
@@ -11,13 +11,10 @@ import anyio
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from recipelang.drawing.graph import graph_of
-from recipelang.drawing.page import page
-from recipelang.drawing.svg import svg
 from recipelang.hosts.engine import Engine, EngineOptions
 from recipelang.hosts.exposing import plans_to_serve, with_names
 from recipelang.hosts.loops import MOST_TURNS, Loops
@@ -26,15 +23,16 @@ from recipelang.hosts.state import MemoryState
 from recipelang.ir.plan import Plan
 from recipelang.runtime.ports import State
 from recipelang.runtime.values import Json
-from recipelang.serving.answering import KEEP_ALIVE, Answering, request_number
+from recipelang.serving.answering import KEEP_ALIVE, Answering
 from recipelang.serving.bodies import BodyLimits
 from recipelang.serving.chat import Chat
-from recipelang.serving.conversation import Api, as_json
+from recipelang.serving.conversation import Api
 from recipelang.serving.keeping import Keeper
 from recipelang.serving.keys import Key, Keys
 from recipelang.serving.messages import Messages
 from recipelang.serving.metrics import FORM, Metrics
-from recipelang.serving.openai_terms import told_problem
+from recipelang.serving.pages import Pages
+from recipelang.serving.plain import for_key, problem_answer
 from recipelang.serving.problems import Problem, ProblemKind
 from recipelang.serving.reports import Watcher
 from recipelang.serving.responses import Responses
@@ -78,7 +76,7 @@ def app(
     }
     routes = [Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items()]
     models = Models(keeper, keys)
-    routes += [Route("/ui", _page), Route("/ui/graph/{name:path}", models.graph)]
+    routes += Pages(keeper, keys, limits).routes()
     routes += Health(keeper, counted).routes()
     routes += [Route("/v1/models", models.all), Route("/v1/models/{name:path}", models.one)]
 
@@ -143,29 +141,11 @@ class Models:
         self._keys = keys
 
     async def all(self, request: Request) -> Response:
-        return self._answered(request, self._list)
+        return for_key(self._keys, request, self._list)
 
     async def one(self, request: Request) -> Response:
         name = request.path_params["name"]
-        return self._answered(request, lambda key: self._keeper.known.find(name, key).card)
-
-    async def graph(self, request: Request) -> Response:
-        """The recipe behind a name, as a picture for the page."""
-        name = request.path_params["name"]
-
-        def drawn(key: Key | None) -> Response:
-            served = self._keeper.known.find(name, key)
-            return Response(svg(graph_of(served.engine.plan, served.entry.recipe)), media_type="image/svg+xml")
-
-        return self._answered(request, drawn)
-
-    def _answered(self, request: Request, what: Callable[[Key | None], Response | Mapping[str, Json]]) -> Response:
-        try:
-            key = None if self._keys is None else self._keys.find(request.scope)
-            told = what(key)
-            return told if isinstance(told, Response) else _json(200, told, request.scope)
-        except Problem as problem:
-            return _json(problem.status, told_problem(problem, None), request.scope)
+        return for_key(self._keys, request, lambda key: self._keeper.known.find(name, key).card)
 
     def _list(self, key: Key | None) -> dict[str, Json]:
         cards = [served.card for served in self._keeper.known.known_to(key).values()]
@@ -215,11 +195,6 @@ async def reload(
         state.metrics.reloaded(True)
 
 
-async def _page(_: Request) -> Response:
-    rules = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
-    return HTMLResponse(page(), headers={"content-security-policy": rules, "x-content-type-options": "nosniff"})
-
-
 async def _no_page(request: Request, error: Exception) -> Response:
     """An address or a method that is not served."""
     status = getattr(error, "status_code", 404)
@@ -227,9 +202,4 @@ async def _no_page(request: Request, error: Exception) -> Response:
     problem = Problem(
         status, ProblemKind.NOT_FOUND, f"there is no such {wrong}: {request.method} {request.url.path}", "not_found"
     )
-    return _json(status, told_problem(problem, None), request.scope, getattr(error, "headers", None) or {})
-
-
-def _json(status: int, value: object, scope: Scope, headers: dict[str, str] | None = None) -> Response:
-    more = {**(headers or {}), "x-request-id": request_number(scope)}
-    return Response(as_json(value), status, more, "application/json")
+    return problem_answer(problem, request.scope, getattr(error, "headers", None))

@@ -11,6 +11,7 @@ import pytest
 
 from browser import CHROMIUM, browsing
 from recipelang.drawing.page import page
+from recipelang.serving import Key, Keys
 from served import serving
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here to show the page")
@@ -42,11 +43,49 @@ def test_no_text_of_a_run_ends_the_script_that_it_stands_in() -> None:
 def test_a_browser_asks_lights_up_the_graph_and_shows_the_receipt(tmp_path: Path) -> None:
     with serving(tmp_path) as (address, _), browsing(tmp_path / "profile") as browser:
         dom = browser.document(f"{address}/ui?model=team/panel&ask=Which+planet%3F", shown="sums")
-    assert re.search(r'<div id="answer"[^>]*>Jupiter\.</div>', dom)
+    assert '<div id="answer">Jupiter.</div>' in dom
     assert "4 calls, 56 tokens" in dom
     assert dom.count('class="ok"') == 7  # three boxes of the graph and four bars of calls
     assert len(re.findall(r'<rect [^>]*class="failed"', dom)) == 1  # the judge
     assert "<td>large</td><td>ok</td>" in dom
+
+
+def test_the_server_tells_the_way_of_a_request_and_asks_no_model(tmp_path: Path) -> None:
+    asked = {"model": "routed", "messages": [{"role": "user", "content": "Which planet is it? Quickly!"}]}
+    with serving(tmp_path) as (address, upstream):
+        way = httpx2.post(f"{address}/ui/route", json=asked).json()
+        unknown = httpx2.post(f"{address}/ui/route", json={**asked, "model": "nobody"})
+        assert upstream.requests == []
+    assert [(signal["name"], signal["value"], signal["words"]) for signal in way["signals"]] == [
+        ("hurried", True, ["quickly"])
+    ]
+    (choice,) = way["choices"]
+    assert [(arm["calls"], arm["taken"]) for arm in choice["arms"]] == [
+        ("direct(model_of_choice = small)", True),
+        ("direct(model_of_choice = large)", False),
+    ]
+    assert unknown.status_code == 404
+
+
+def test_the_way_is_told_to_those_alone_who_may_ask(tmp_path: Path) -> None:
+    asked = {"model": "routed", "messages": [{"role": "user", "content": "?"}]}
+    with serving(tmp_path, keys=Keys([Key.of("ann", "secret-1")])) as (address, _):
+        assert httpx2.post(f"{address}/ui/route", json=asked).status_code == 401
+        known = httpx2.post(f"{address}/ui/route", json=asked, headers={"authorization": "Bearer secret-1"})
+        assert known.status_code == 200
+
+
+@pytest.mark.live
+@in_browser
+def test_a_browser_shows_the_way_of_a_request(tmp_path: Path) -> None:
+    with serving(tmp_path) as (address, upstream), browsing(tmp_path / "profile") as browser:
+        dom = browser.document(f"{address}/ui?model=routed&route=Which+planet%3F+Quickly!", shown="taken")
+        assert upstream.requests == []
+    assert "It comes to direct(model_of_choice = small). No model was called." in dom
+    (taken,) = re.findall(r'<li class="taken">.*?</li>', dom)
+    assert "hurried: holds" in taken
+    assert "1 more, not asked" in dom
+    assert '<code>hurried</code></td><td><b>true</b></td><td><span class="word">quickly</span>' in dom
 
 
 @pytest.mark.live
