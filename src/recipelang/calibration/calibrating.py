@@ -14,12 +14,16 @@ from recipelang.evaluation.statistics import Interval, Paired, mean, paired, rat
 from recipelang.hosts.local import models_of
 from recipelang.quick import dataclass, replace
 from recipelang.semantics.modules import Program
-from recipelang.semantics.provenance import Fitted, Provenance, Unit, rest_of, units, written
+from recipelang.semantics.provenance import DIGITS, Fitted, Provenance, Unit, rest_of, units, written
 from recipelang.source import Source
 from recipelang.syntax.parser import parse
 
 FEWEST = 100
 """Questions on each half, at least: with fewer a fitted number is chance."""
+
+
+UNKNOWN = "0" * DIGITS
+"""Stands for the digest of the rest until all is in its place."""
 
 
 class CalibrationProblem(Exception):
@@ -39,7 +43,13 @@ class HeldOut:
 
     @property
     def bears_out(self) -> bool:
-        return self.value.value >= 0
+        """Whether the new numbers may be as good: worse is only what is worse within its interval too."""
+        return self.value.high >= 0
+
+    @property
+    def is_better(self) -> bool:
+        """Whether they are better, with 95 % confidence."""
+        return self.value.low > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +152,7 @@ def _fitted(fitter: Fitter, text: str, names: Sequence[str]) -> tuple[str, list[
 def _noted(task: Task, asked: Asked, text: str, fits: Sequence[tuple[Unit, Sequence[Fit]]], n: int) -> str:
     """The text with a comment above each unit; the digest of the rest comes last, when all is in its place."""
     models = tuple(sorted(asked.plan.models[name].id for name in models_of(asked.plan, asked.entry)))
-    blank = Provenance((), task.data, task.digest, n, task.today, task.days, models, "0")
+    blank = Provenance((), task.data, task.digest, n, task.today, task.days, models, UNKNOWN)
     for where, fit in _comments(fits).items():
         unit = _unit_at(text, where)
         text = with_comment(text, unit, replace(blank, numbers=tuple(map(_told, fit))))
@@ -150,11 +160,11 @@ def _noted(task: Task, asked: Asked, text: str, fits: Sequence[tuple[Unit, Seque
     noted = written(program.root.source, program.root.file)
     mine = {(unit.name, unit.arm) for unit, _ in fits}
     for each in sorted(noted, key=lambda each: -each.span.start):
-        if each.provenance.rest == "0":
+        if each.provenance.rest == UNKNOWN:
             rest = rest_of(program, each.recipe, noted)
             whole = program.root.source.text[each.span.start : each.span.end]
-            text = text[: each.span.start] + whole.removesuffix("rest 0") + f"rest {rest}" + text[each.span.end :]
-    if sum(each.provenance.rest == "0" for each in noted) < len(_comments(fits)):
+            text = text[: each.span.start] + whole.removesuffix(UNKNOWN) + rest + text[each.span.end :]
+    if sum(each.provenance.rest == UNKNOWN for each in noted) < len(_comments(fits)):
         raise CalibrationProblem(
             f"a comment above {', '.join(sorted(name for name, _ in mine))} would not belong to it alone: `recipelang fmt` first"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from recipelang.semantics.provenance import Provenance, Unit
+from recipelang.semantics.provenance import COMMENT, Provenance, Unit
 from recipelang.syntax import nodes
 
 Kind = nodes.NumberKind
@@ -36,7 +36,7 @@ def with_values(text: str, slots: Sequence[nodes.Number], values: Values) -> str
     return text
 
 
-_ABOVE = re.compile(r"^[ \t]*# calibrated: [^\n]*\n[ \t]*# from [^\n]*\n\Z", re.MULTILINE)
+_ABOVE = re.compile(rf"(?:{COMMENT.pattern})\Z", re.MULTILINE)
 
 
 def with_comment(text: str, unit: Unit, provenance: Provenance) -> str:

@@ -16,12 +16,12 @@ from recipelang.evaluation.replaying import Plainly, ReplayBackend
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.local import models_of
 from recipelang.hosts.requests import request_of
-from recipelang.hosts.routing import Choice, route
+from recipelang.hosts.routing import Choice, called, route
 from recipelang.ir.expressions import Constant, FailExpression
 from recipelang.ir.plan import Choose, Entry, Plan, RecipeCall
 from recipelang.quick import dataclass, field, replace
 from recipelang.recipetests.virtual_time import VirtualTimeLoop
-from recipelang.runtime.failures import RunFailure
+from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Answer
@@ -143,6 +143,10 @@ class Replayed:
         try:
             result = await engine.answer(entry, request)
         except RunFailure as failure:
+            if failure.kind is RunFailureKind.BUDGET:
+                raise EvidenceProblem(
+                    f"{failure}; models whose recorded calls cost more than their `price` says are better declared without one"
+                ) from failure
             cost = failure.spend.cost if failure.spend is not None else None
             return Came(False, cost or 0.0), failure.trace or Trace(entry.name, 0, ())
         cost = result.spend.cost
@@ -241,22 +245,21 @@ class LookedUp:
         """Whose runs are those of an arm: an exposed name with the same arguments, or the one that goes by the recipe's name."""
         call = step.arms[arm].call
         wanted = call.recipe if isinstance(call, RecipeCall) else getattr(call, "role", "")
-        exposed = [name for name, entry in asked.plan.entries.items() if _is_same(call, entry)]
+        said = self._said(asked, step.name)[arm]
+        exposed = [name for name, entry in asked.plan.entries.items() if called(asked.plan, entry) == said]
         for name in (*exposed, wanted, wanted.rpartition(".")[2]):
             if name in self.outcomes_of:
                 return name
         raise EvidenceProblem(
-            f"no results are of arm {arm + 1} of `{step.name}`, `{wanted}`: there are those of {', '.join(self.outcomes_of) or 'nobody'}. "
-            f'`expose "name" = {wanted}(...)` with the arguments of the arm, and evaluate that name too'
+            f"no results are of arm {arm + 1} of `{step.name}`, `{said}`: there are those of {', '.join(self.outcomes_of) or 'nobody'}. "
+            f'Give it a name, `expose "name" = {wanted}(...)`, and evaluate that too'
         )
 
-
-def _is_same(call: Any, entry: Entry) -> bool:  # Any: an arm's call
-    return (
-        isinstance(call, RecipeCall)
-        and call.recipe == entry.recipe
-        and {a.name: a.value for a in call.arguments} == {a.name: a.value for a in entry.arguments}
-    )
+    def _said(self, asked: Asked, step: str) -> list[str]:
+        """What the arms of a choice call, with their arguments, as the first question shows them."""
+        item = next(iter(self.items.values()))
+        choices = route(asked.plan, asked.entry, request_of(list(item.messages))).choices
+        return [arm.calls for choice in choices if choice.step == step for arm in choice.arms]
 
 
 def _came(outcome: Outcome) -> Came:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from recipelang.calibration.editing import spelled, with_values
-from recipelang.calibration.evidence import Asked, Came, Evidence, EvidenceProblem
+from recipelang.calibration.evidence import Asked, Came, Evidence, EvidenceProblem, Weighed
 from recipelang.calibration.regression import Singular, least_squares
 from recipelang.evaluation.statistics import Z, quantile
 from recipelang.quick import dataclass, field
@@ -20,7 +20,8 @@ FACTORS = (0.1, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 4.0, 10.0)
 MOST_CASES = 20
 BETWEEN = 4
 """Further places on each side of the best, in the second look."""
-PASSES = 3
+SCALES = (1.0, 0.5, 0.25)
+"""What numbers are multiplied by where what is expected is clamped at them: it is linear in them, so that any will do."""
 RESAMPLES = 300
 
 
@@ -54,23 +55,39 @@ class Fitter:
         wanted = {unit.arm: self.evidence.alone(asked, step, unit.arm or 0, self.questions) for unit in units}
         parts = [part for unit in units for part in _parts(unit)]
         values = {slot.node.span.start: float(slot.node.value) for part in parts for slot in part.slots}
-        found: dict[int, Fit] = {}
-        for _ in range(PASSES):
-            columns = self._columns(text, step, parts, values)
-            for part in parts:
-                found |= _solved(part, columns[part], wanted[part.arm], values)
-            values |= {at: fit.value for at, fit in found.items()}
-        return found
+        anchor, base = self._anchored(text, step, parts, values)
+        columns = self._columns(text, step, parts, anchor, base)
+        return {at: fit for part in parts for at, fit in _solved(part, columns[part], wanted[part.arm], anchor).items()}
+
+    def _anchored(
+        self, text: str, step: str, parts: Sequence[_Part], values: dict[int, float]
+    ) -> tuple[dict[int, float], list[Weighed]]:
+        """Numbers at which what is expected still moves with them, and what it is there: what was clamped does not."""
+        tried: list[tuple[int, dict[int, float], list[Weighed]]] = []
+        for scale in SCALES:
+            scaled = {at: value * scale for at, value in values.items()}
+            base = self.evidence.weighed(self._asked(self._with(text, parts, scaled)), step, self.questions)
+            if not any(base):
+                raise EvidenceProblem(f"`{step}` never weighs its arms: `by` says what they are compared by")
+            clamped = sum(arm.get("quality") in (0, 1) for each in base for arm in each.values())
+            tried.append((clamped, scaled, base))
+            if not clamped:
+                break
+        _, anchor, base = min(tried, key=lambda each: each[0])
+        return anchor, base
+
+    def _with(self, text: str, parts: Sequence[_Part], values: dict[int, float]) -> str:
+        return with_values(text, [slot.node for part in parts for slot in part.slots], values)
 
     def _columns(
-        self, text: str, step: str, parts: Sequence[_Part], values: dict[int, float]
+        self,
+        text: str,
+        step: str,
+        parts: Sequence[_Part],
+        values: dict[int, float],
+        base: Sequence[Weighed],
     ) -> dict[_Part, list[tuple[float | None, list[float]]]]:
         """What each part comes to for each question, and how fast it grows with each of its numbers."""
-        numbers = [slot.node for part in parts for slot in part.slots]
-        now = with_values(text, numbers, values)
-        base = self.evidence.weighed(self._asked(now), step, self.questions)
-        if not any(base):
-            raise EvidenceProblem(f"`{step}` never weighs its arms: `by` says what they are compared by")
         columns: dict[_Part, list[tuple[float | None, list[float]]]] = {
             part: [((each.get(part.arm) or {}).get(part.attribute), []) for each in base] for part in parts
         }
@@ -80,7 +97,7 @@ class Fitter:
                 if place < len(part.slots):
                     slot = part.slots[place]
                     moved[slot.node.span.start] = _moved(values[slot.node.span.start], slot.node.kind)
-            other = self.evidence.weighed(self._asked(with_values(text, numbers, moved)), step, self.questions)
+            other = self.evidence.weighed(self._asked(self._with(text, parts, moved)), step, self.questions)
             for part in parts:
                 if place < len(part.slots):
                     at = part.slots[place].node
@@ -201,9 +218,10 @@ def _measured(came: Came, attribute: str) -> float:
 
 def _moved(value: float, kind: Kind) -> float:
     """Another value of an estimate, far enough that it shows in how it is written, and a share stays one."""
-    if value:
-        return value * 0.9
-    return 0.05 if kind is Kind.FLOAT else 0.001
+    less = value * 0.9
+    if _as_written(less, kind) != _as_written(value, kind):
+        return less
+    return value + (0.05 if kind is Kind.FLOAT else 0.001 if kind is Kind.MONEY else 1.0)
 
 
 def _shown(values: dict[int, float], node: nodes.Number) -> float:
@@ -248,13 +266,15 @@ def _middle(tried: dict[float, list[float]], now: float) -> float:
 
 
 def _spread(tried: dict[float, list[float]], seed: int) -> tuple[float, float]:
-    """Between what the best value lies, by drawing the questions again: 95 % of the draws."""
+    """Between what the best value lies, by drawing the questions again: 95 % of the draws, equally good ones included."""
     draw = random.Random(seed)
     values = sorted(tried)
     n = len(tried[values[0]])
-    found = []
+    lows, highs = [], []
     for _ in range(RESAMPLES):
         drawn = draw.choices(range(n), k=n)
         totals = [sum(map(tried[value].__getitem__, drawn)) for value in values]
-        found.append(values[totals.index(max(totals))])
-    return quantile(found, 0.025), quantile(found, 0.975)
+        best = [value for value, total in zip(values, totals, strict=True) if total >= max(totals) - 1e-9]
+        lows.append(best[0])
+        highs.append(best[-1])
+    return quantile(lows, 0.025), quantile(highs, 0.975)

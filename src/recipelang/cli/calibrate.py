@@ -25,7 +25,8 @@ from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.values import assigned
 from recipelang.cli.writing import replace_text
 from recipelang.compilation import Compilation
-from recipelang.evaluation.items import DataProblem, Item, drawn_items, item_of, read_items
+from recipelang.evaluation.datasets import read_items
+from recipelang.evaluation.items import DataProblem, Item, drawn_items, item_of
 from recipelang.evaluation.outcomes import Outcome, read_outcomes
 from recipelang.evaluation.packs import Pack, PackProblem, read_pack
 from recipelang.evaluation.replaying import ReplayBackend, as_asked, concluded, drawn, said
@@ -226,6 +227,8 @@ def _held_out(held: HeldOut) -> Iterator[str]:
     yield f"  worth     {value.value * 100:+.2f} right answers in a hundred  ({value.low * 100:+.2f} to {value.high * 100:+.2f})"
     if not held.bears_out:
         yield "nothing was written: on these the old numbers are better"
+    elif not held.is_better:
+        yield "  which does not show that they are better: as much may be chance"
 
 
 def _points(held: HeldOut) -> str:

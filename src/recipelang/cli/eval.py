@@ -25,12 +25,13 @@ from recipelang.cli.run import fetch, plan_and_default
 from recipelang.cli.values import assigned
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.evaluation.contests import equal_cost, report_of
+from recipelang.evaluation.datasets import GRADERS, read_items
 from recipelang.evaluation.grading import Grade, graded_by_tests, graded_plainly
-from recipelang.evaluation.items import GRADERS, DataProblem, Item, drawn_items, in_first_half, item_of, read_items
+from recipelang.evaluation.items import DataProblem, Item, drawn_items, in_first_half, item_of
 from recipelang.evaluation.judging import Jury, judging_plan
 from recipelang.evaluation.outcomes import Outcome, ResultsFile, read_outcomes
 from recipelang.evaluation.packs import Pack, PackProblem, Verdict, read_pack
-from recipelang.evaluation.page import page
+from recipelang.evaluation.page import page, picture
 from recipelang.evaluation.replaying import Plainly, ReplayBackend, as_asked, concluded, drawn, said
 from recipelang.evaluation.reporting import footnotes, markdown, tables
 from recipelang.evaluation.running import Contestant, Evaluation, Grading
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from recipelang.evaluation.panels import Members
 
 MODES = ("panel", "models", "check")
-REPORTS = {".md": "markdown", ".json": "json", ".html": "html"}
+REPORTS = {".md": "markdown", ".json": "json", ".html": "html", ".svg": "svg"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -95,16 +96,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="Python functions that recipes may call",
     )
     add("--budget", metavar="$AMOUNT", help="the most that all runs together may cost")
-    add("--concurrency", type=int, default=8, help="runs at a time (default 8)")
+    add("--concurrency", type=_count, default=8, help="runs at a time (default 8)")
     add(
         "--half",
         choices=("first", "second"),
         help="only one half of the questions: fix thresholds on one, measure on the other; models: rate them on one",
     )
-    add("--limit", type=int, metavar="N", help="only N questions, drawn by the seed")
+    add("--limit", type=_count, metavar="N", help="only N questions, drawn by the seed")
     add("--seed", type=int, default=0, help="of the runs, and of which questions a limit leaves (default 0)")
     add("--results", metavar="FILE", help="keep each run here; a later evaluation goes on where this one ended")
-    add("--report", action="append", default=[], metavar="FILE", help="write the report: .md, .json or .html")
+    add(
+        "--report",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write the report: .md, .json or .html, or its picture: .svg",
+    )
     add("--format", choices=("text", "markdown", "json"), default="text", help="on standard output")
     add(
         "--samples",
@@ -129,6 +136,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     cassette = parser.add_mutually_exclusive_group()
     cassette.add_argument("--record", metavar="FILE", help="take down all traffic with models in a cassette")
     cassette.add_argument("--replay", metavar="FILE", help="answer every call from a cassette")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number from 1 on")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -175,6 +188,7 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     )
     if arguments.half is not None:
         items = [item for item in items if in_first_half(item.id) == (arguments.half == "first")]
+    _must_have(items, arguments.slice)
     console = error_console()
     contest = _Contest(arguments, pack, items, console)
     report = contest.until_it_ends()
@@ -182,6 +196,12 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
         Path(path).write_text(_WRITERS[kind](report), encoding="utf-8")
     _shown(report, arguments.format)
     return Exit.NO_ANSWER if contest.stopped else Exit.FINE
+
+
+def _must_have(items: Sequence[Item], field: str | None) -> None:
+    fields = list(dict.fromkeys(name for item in items for name in item.about or {}))
+    if field is not None and field not in fields:
+        raise Stop(Exit.USAGE, f"`--slice {field}`: no question has that field; there is {', '.join(fields) or 'none'}")
 
 
 class _Contest:
@@ -248,10 +268,12 @@ class _Contest:
                 contestant for path, plan in self._plans for contestant in await self._contestants(stack, path, plan)
             ]
             contestants += await self._singles(stack)
+            self._must_know(contestants)
             items, notes = self._asked(contestants)
             grade = await self._grading(stack)
             evaluation = Evaluation(contestants, items, grade, results, self._spending, self._backend, self._given.seed)
             evaluation.left_out = set() if self._given.where_recorded else None
+            self._say_what_is_kept(evaluation, "already in")
             await self._watched(evaluation)
             if self._given.equal_cost and not evaluation.stopped:
                 notes += await self._equal_cost(stack, evaluation)
@@ -264,6 +286,14 @@ class _Contest:
                 self._given.slice,
                 notes,
             )
+
+    def _must_know(self, contestants: Sequence[Contestant]) -> None:
+        """Whoever is named must be there, before anything is paid."""
+        if self._given.equal_cost:
+            find(self._world.models, self._given.equal_cost, "model")
+        wanted, names = self._given.baseline, [contestant.name for contestant in contestants]
+        if wanted is not None and wanted not in names and f"single {wanted}" not in names:
+            raise Stop(Exit.USAGE, f"`--baseline {wanted}`: nobody is called so; there are {', '.join(names)}")
 
     def _asked(self, contestants: Sequence[Contestant]) -> tuple[list[Item], list[str]]:
         """The questions; of a pack those to which all models that may be called have a graded answer, and how many lack it."""
@@ -316,16 +346,26 @@ class _Contest:
             whole = len(evaluation.contestants) * len(evaluation.items)
             done = sum(len(evaluation.outcomes(contestant)) for contestant in evaluation.contestants)
             task = bar.add_task("", total=whole, completed=done)
-            if done and self._given.results is not None and not evaluation.spending.spent:
-                say(self._console, f"{done} of {whole} runs are in {self._given.results} already")
 
             def told(_outcome: Outcome) -> None:
                 bar.update(task, advance=1, description=f"${evaluation.spending.spent:.4f}")
 
             evaluation.told = told
-            await evaluation.run(max(1, self._given.concurrency))
+            try:
+                await evaluation.run(self._given.concurrency)
+            except anyio.get_cancelled_exc_class():
+                self._say_what_is_kept(evaluation, "kept in")
+                raise
         if evaluation.stopped:
             say(self._console, f"stopped: {evaluation.stopped}", "yellow")
+
+    def _say_what_is_kept(self, evaluation: Evaluation, how: str) -> None:
+        whole = len(evaluation.contestants) * len(evaluation.items)
+        done = sum(len(evaluation.outcomes(contestant)) for contestant in evaluation.contestants)
+        if done and self._given.results is not None:
+            say(self._console, f"{done} of {whole} runs are {how} {self._given.results}: the same command goes on")
+        elif done and how == "kept in":
+            say(self._console, f"{done} of {whole} runs are lost: `--results FILE` would have kept them")
 
     async def _engine(self, stack: AsyncExitStack, plan: Plan, functions: Mapping[str, Any] | None = None) -> Engine:
         if self._backend is not None:
@@ -536,6 +576,8 @@ def _kind(path: str) -> str:
     kind = REPORTS.get(Path(path).suffix)
     if kind is None:
         raise Stop(Exit.USAGE, f"`--report {path}`: it ends with {', '.join(REPORTS)}")
+    if not Path(path).parent.is_dir():  # said now, and not when all has been paid for
+        raise Stop(Exit.INPUT_OUTPUT, f"`--report {path}`: there is no folder {Path(path).parent}")
     return kind
 
 
@@ -543,7 +585,7 @@ def _json(report: Report) -> str:
     return json.dumps(as_json(report), ensure_ascii=False, indent=2) + "\n"
 
 
-_WRITERS: Mapping[str, Callable[[Report], str]] = {"markdown": markdown, "json": _json, "html": page}
+_WRITERS: Mapping[str, Callable[[Report], str]] = {"markdown": markdown, "json": _json, "html": page, "svg": picture}
 
 
 def _shown(report: Report, format: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from recipelang.evaluation.mixing import Mixed, mixed_of
 from recipelang.evaluation.outcomes import Outcome
 from recipelang.evaluation.running import Contestant, Evaluation
 from recipelang.evaluation.summing import (
@@ -40,7 +41,15 @@ def report_of(
         agreement_of([outcome for outcomes in found.values() for outcome in outcomes]),
         math.fsum(outcome.cost or 0.0 for outcomes in found.values() for outcome in outcomes),
         notes,
+        _mixtures(found, singles),
     )
+
+
+def _mixtures(found: Mapping[str, Sequence[Outcome]], singles: Sequence[str]) -> list[Mixed]:
+    """Each recipe against a mix of single models, where there are two of these at least."""
+    alone = {name: found[name] for name in singles}
+    mixes = (mixed_of(name, outcomes, alone) for name, outcomes in found.items() if name not in alone)
+    return [mixed for mixed in mixes if mixed is not None] if len(alone) > 1 else []
 
 
 def _baseline(wanted: str | None, summaries: Sequence[Summary]) -> str | None:

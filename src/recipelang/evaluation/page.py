@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 
+from recipelang.evaluation.mixing import best_mixes
 from recipelang.evaluation.reporting import Table, footnotes, tables
 from recipelang.evaluation.statistics import quantile
-from recipelang.evaluation.summing import Report
+from recipelang.evaluation.summing import Report, Summary
 
 WIDTH, HEIGHT = 760, 380
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 20, 46
@@ -46,7 +48,7 @@ def _table(table: Table) -> str:
 
 
 def _frontier(report: Report) -> str:
-    """Cost against accuracy; the line joins those that none is both cheaper and better than."""
+    """Cost against accuracy; a line joins those that none is both cheaper and better than, another mixes single models."""
     shown = [(s, s.cost.value) for s in report.summaries if s.cost is not None and s.cost.value > 0 and s.graded]
     if not shown:
         return ""
@@ -55,7 +57,7 @@ def _frontier(report: Report) -> str:
     up = _Linear(max(0.0, min(lows) - 0.02), min(1.0, max(highs) + 0.02), HEIGHT - BOTTOM, TOP)
     parts = [_axes([(at, f"${at:g}") for at in across.ticks], across, up, "dollars a run")]
     line = [(across(s.cost.value), up(s.accuracy.value)) for s in report.frontier if s.cost and s.cost.value > 0]
-    parts.append(_path(line, "#9aa4ad", "4 3"))
+    parts += [_path(line, "#9aa4ad", "4 3"), *_mixes(shown, across, up)]
     placed: list[tuple[float, float]] = []
     for number, (summary, cost) in enumerate(shown):
         x, y = across(cost), up(summary.accuracy.value)
@@ -69,6 +71,28 @@ def _frontier(report: Report) -> str:
             f'<text x="{x + (-7 if end else 7):.1f}" y="{at:.1f}"{end}>{escape(summary.name[:40])}</text>'
         )
     return _picture("Accuracy and cost", parts)
+
+
+def _mixes(shown: Sequence[tuple[Summary, float]], across: _Logarithmic, up: _Linear) -> list[str]:
+    """What mixes of two single models bring: straight lines over dollars, which are curves where these are shown by powers."""
+    points = {summary.name: (cost, summary.accuracy.value) for summary, cost in shown if summary.single}
+    hull = [points[name] for name in best_mixes(points)]
+    ways = [
+        [(a + (b - a) * step / 40, low + (high - low) * step / 40) for step in range(41)]
+        for (a, low), (b, high) in pairwise(hull)
+    ]
+    return [_path([(across(cost), up(share)) for cost, share in way], "#c9b27a", "2 3") for way in ways]
+
+
+def picture(report: Report) -> str:
+    """Accuracy and cost as a picture of its own."""
+    inside = _frontier(report)
+    begin = inside.index("<svg ") if inside else -1
+    style = "<style>text { font: 11px system-ui, sans-serif; fill: #444c54 } .grid { stroke: #e6e9ec }</style>"
+    ground = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
+    drawn = inside[begin:] if inside else f'<svg viewBox="0 0 {WIDTH} {HEIGHT}"></svg>'
+    opening, _, rest = drawn.partition(">")
+    return f'{opening} xmlns="http://www.w3.org/2000/svg">{style}{ground}{rest}\n'
 
 
 def _free(placed: list[tuple[float, float]], x: float, y: float) -> float:

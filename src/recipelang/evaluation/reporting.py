@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from recipelang.evaluation.mixing import Mixed
 from recipelang.evaluation.statistics import Interval
 from recipelang.evaluation.summing import Comparison, Report, Summary
 from recipelang.quick import dataclass
@@ -23,6 +24,9 @@ def tables(report: Report) -> list[Table]:
         baseline = report.comparisons[0].baseline
         rows = [_compared(comparison) for comparison in report.comparisons]
         found.append(Table(f"Against {baseline}, on the same items", _COMPARED, rows))
+    if report.mixtures:
+        rows = [_mixed(mixed) for mixed in report.mixtures]
+        found.append(Table("Against two single models asked at random, at the same cost", _MIXED, rows))
     if report.oracle is not None:
         oracle = report.oracle
         row = [f"{_percent(oracle.right / max(1, oracle.n))} of {oracle.n}", money(oracle.cost)]
@@ -57,6 +61,7 @@ def footnotes(report: Report) -> list[str]:
 
 
 _HEAD = ["", "accuracy", "95 %", "right", "$ a run", "calls", "tokens", "p50", "p90"]
+_MIXED = ["", "the mix", "items", "its accuracy", "difference", "95 %"]
 _COMPARED = ["", "items", "difference", "95 %", "p", "cost", "95 %"]
 
 
@@ -91,6 +96,19 @@ def _compared(comparison: Comparison) -> list[str]:
         f"{pairs.p:.2g}" if pairs.p else "< 1e-12",
         "–" if cost is None else f"×{cost.value:.3g}",
         "–" if cost is None else f"{cost.low:.3g} to {cost.high:.3g}",
+    ]
+
+
+def _mixed(mixed: Mixed) -> list[str]:
+    whole = "alone" if mixed.share == 1 else f"{mixed.share * 100:.0f} % of the time, else {mixed.cheaper}"
+    low, high = mixed.difference.low * 100, mixed.difference.high * 100
+    return [
+        mixed.name,
+        f"{mixed.dearer} {whole}",
+        str(mixed.n),
+        _percent(mixed.accuracy),
+        f"{mixed.difference.value * 100:+.1f} points",
+        f"{low:+.1f} to {high:+.1f}",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
+from recipelang.evaluation.mixing import Mixed
 from recipelang.evaluation.outcomes import Outcome
 from recipelang.evaluation.statistics import Interval, Paired, kappa, mean, paired, quantile, ratio, share
 from recipelang.quick import dataclass, field
@@ -74,6 +75,7 @@ class Report:
     judges: Sequence[JudgesAgree] = ()
     spent: float = 0.0
     notes: Sequence[str] = ()
+    mixtures: Sequence[Mixed] = ()  # each recipe against a mix of single models at its cost
 
     @property
     def frontier(self) -> list[Summary]:
@@ -162,6 +164,7 @@ def as_json(report: Report) -> dict[str, Json]:
         "title": report.title,
         "contestants": [_summary_json(summary) for summary in report.summaries],
         "compared": [_comparison_json(comparison) for comparison in report.comparisons],
+        "mixtures": [_mixed_json(mixed) for mixed in report.mixtures],
         "oracle": report.oracle and {"n": report.oracle.n, "right": report.oracle.right, "cost": report.oracle.cost},
         "frontier": [summary.name for summary in report.frontier],
         "slices": {value: [_summary_json(one) for one in many] for value, many in report.slices.items()},
@@ -202,6 +205,17 @@ def _comparison_json(comparison: Comparison) -> dict[str, Json]:
         "difference": _interval_json(pairs.difference),
         "p": pairs.p,
         "cost_ratio": comparison.cost and _interval_json(comparison.cost),
+    }
+
+
+def _mixed_json(mixed: Mixed) -> dict[str, Json]:
+    return {
+        "name": mixed.name,
+        "mix": [mixed.cheaper, mixed.dearer],
+        "share": mixed.share,
+        "n": mixed.n,
+        "accuracy": mixed.accuracy,
+        "difference": _interval_json(mixed.difference),
     }
 
 

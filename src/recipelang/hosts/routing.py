@@ -122,6 +122,13 @@ def route(plan: Plan, entry: Entry, request: Request) -> Route:
     return Route(entry.name, entry.recipe, signals, tuple(walk.choices))
 
 
+def called(plan: Plan, entry: Entry) -> str:
+    """What an entry calls with its arguments, as an arm that calls the same is told."""
+    walk = _Walk(plan, Request(()))
+    call = RecipeCall(entry.recipe, entry.arguments)
+    return walk.calling(call, {})
+
+
 @dataclass
 class _Walk:
     plan: Plan
@@ -187,7 +194,7 @@ class _Walk:
             self._follow(taken.call, known, f"{path}{step.name}.")
 
     def _arm(self, number: int, arm: Arm, known: dict[str, Value], decided: bool) -> ArmSeen:
-        calls = self._call(arm.call, known)
+        calls = self.calling(arm.call, known)
         if decided:
             return ArmSeen(number, calls, False, why_not=BEFORE)
         if arm.when is None:
@@ -225,7 +232,7 @@ class _Walk:
         if isinstance(call, RecipeCall):
             self.enter(call.recipe, call, known, path)
 
-    def _call(self, call: RecipeCall | RoleCall | FailExpression, known: dict[str, Value]) -> str:
+    def calling(self, call: RecipeCall | RoleCall | FailExpression, known: dict[str, Value]) -> str:
         """A call with what it is given, where that is known already."""
         match call:
             case FailExpression(message):
@@ -306,4 +313,4 @@ def told(value: Json) -> str:
             return str(value)
 
 
-__all__ = ["ArmSeen", "Choice", "Estimate", "Part", "Route", "SignalRead", "route", "told"]
+__all__ = ["ArmSeen", "Choice", "Estimate", "Part", "Route", "SignalRead", "called", "route", "told"]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from hashlib import sha256
+from textwrap import wrap
 from typing import Any
 
 from recipelang.diagnostics import Diagnostic
@@ -20,6 +21,9 @@ from recipelang.syntax import nodes
 Kind = nodes.NumberKind
 ESTIMATES = ("quality", "cost", "time")
 MARK = "# calibrated: "
+MORE = "#   "
+WIDTH = 112
+"""Characters of a line of a comment, at most."""
 DIGITS = 10
 """Hexadecimal digits of a digest that are written down."""
 
@@ -79,18 +83,26 @@ class Provenance:
     models: tuple[str, ...]  # by their ids
     rest: str
 
-    def lines(self) -> tuple[str, str]:
+    def lines(self) -> list[str]:
         """The comment that is written above the numbers."""
         told = ", ".join(f"{each.label} {each.number} ({each.low} to {each.high})" for each in self.numbers)
         source = f"{self.data}@{self.digest}, n = {self.n}, on {self.on.isoformat()} for {self.days} days"
-        return f"{MARK}{told}", f"# from {source}; models {', '.join(self.models) or 'none'}; rest {self.rest}"
+        ends = f"# from {source}; models {', '.join(self.models) or 'none'}; rest {self.rest}"
+        return [line for part in (f"{MARK}{told}", ends) for line in _wrapped(part)]
 
 
-_COMMENT = re.compile(
-    r"^[ \t]*# calibrated: (?P<numbers>[^\n]*)\n"
-    r"[ \t]*# from (?P<data>[^\n@]+)@(?P<digest>[0-9a-f]+), n = (?P<n>[0-9]+), on (?P<on>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r" for (?P<days>[0-9]+) days; models (?P<models>[^\n;]*); rest (?P<rest>[0-9a-f]+)[ \t]*(?:\n|$)",
+def _wrapped(line: str) -> list[str]:
+    return wrap(line, WIDTH, subsequent_indent=MORE, break_long_words=False, break_on_hyphens=False)
+
+
+COMMENT = re.compile(
+    r"^[ \t]*# calibrated: [^\n]*\n(?:[ \t]*#   [^\n]*\n)*[ \t]*# from [^\n]*(?:\n[ \t]*#   [^\n]*)*(?:\n|$)",
     re.MULTILINE,
+)
+"""The comment above fitted numbers: two sentences, each with further lines that are set in."""
+_SAID = re.compile(
+    r"# calibrated: (?P<numbers>.*) # from (?P<data>[^@]+)@(?P<digest>[0-9a-f]+), n = (?P<n>[0-9]+),"
+    r" on (?P<on>[0-9]{4}-[0-9]{2}-[0-9]{2}) for (?P<days>[0-9]+) days; models (?P<models>[^;]*); rest (?P<rest>[0-9a-f]+)"
 )
 _FITTED = re.compile(r"(?:^|, )([^,()]+) (\S+) \((\S+) to (\S+)\)")
 _TOKEN = re.compile(
@@ -157,12 +169,7 @@ def _conditionals(node: Any) -> Iterator[nodes.Conditional]:  # Any: a node or a
     if isinstance(node, tuple):
         yield from (found for item in node for found in _conditionals(item))
     elif isinstance(node, nodes.Node):
-        yield from (
-            found
-            for name in names_of(node)
-            if name != "span"
-            for found in _conditionals(getattr(node, name))
-        )
+        yield from (found for name in names_of(node) if name != "span" for found in _conditionals(getattr(node, name)))
 
 
 def _unit(name: str, span: Span, slots: Iterable[Slot], arm: int | None = None) -> Iterator[Unit]:
@@ -243,16 +250,21 @@ def written(source: Source, file: nodes.File) -> list[Written]:
     for unit in units(file):
         starting.setdefault(unit.start, []).append(unit)
     found = []
-    for match in _COMMENT.finditer(source.text):
-        labels = [label for label, *_ in _FITTED.findall(match["numbers"])]
+    for match in COMMENT.finditer(source.text):
+        provenance = _read(match[0])
+        labels = [] if provenance is None else [each.label for each in provenance.numbers]
         slots = tuple(slot for unit in starting.get(match.end(), ()) for slot in unit.slots if slot.label in labels)
-        if slots:
+        if slots and provenance is not None:
             span = source.span(match.start() + len(match[0]) - len(match[0].lstrip()), match.end() - 1)
-            found.append(Written(_read(match), span, slots, _declaration(file, slots[0])))
+            found.append(Written(provenance, span, slots, _declaration(file, slots[0])))
     return found
 
 
-def _read(match: re.Match[str]) -> Provenance:
+def _read(comment: str) -> Provenance | None:
+    """What a comment says; none for one that was written otherwise."""
+    match = _SAID.fullmatch(" ".join(re.sub(r"\n[ \t]*#   ", " ", comment).split()))
+    if match is None:
+        return None
     models = () if match["models"] == "none" else tuple(match["models"].split(", "))
     fitted = tuple(Fitted(*each) for each in _FITTED.findall(match["numbers"]))
     return Provenance(
