@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ async def test_what_was_given_up_is_given_up_again_at_once() -> None:
 async def test_a_failure_and_its_retries_come_again_at_once() -> None:
     text = PANEL.replace("write(answers, model = large)", "write(answers, model = large) { retries = 2 }")
     down = BackendError(FailureKind.SERVER, "HTTP 503", status=503, may_pass=True)
-    outcomes = iter([down, down, calling("moons"), ANSWER])
+    outcomes: Iterator[Outcome] = iter([down, down, calling("moons"), ANSWER])
     client = Client(plan_of(text), lambda call: panel(call) if call.role == "panelist" else next(outcomes))
     client.carry_out(await client.ask())
     began = anyio.current_time()

@@ -45,7 +45,7 @@ def never(value: Any, **beside: Any) -> Field:
 
 
 FORM = {"type": "json_schema", "json_schema": {"name": "planet", "schema": SCHEMA}}
-FILLED = {"type": "json_schema", "json_schema": {"name": "answer", "strict": False, "schema": SCHEMA}}
+FILLED: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": "answer", "strict": False, "schema": SCHEMA}}
 SAID = [{"role": "user", "content": "Why?"}]
 
 CHAT: dict[str, list[Field]] = {
@@ -238,7 +238,7 @@ OWN: dict[str, list[Field]] = {
     "extra": [Field({"guided_regex": "J.*"}, sent={"guided_regex": "J.*"}), never({"model": "other"}), never("x")],
     "max_costs": [never(1)],
 }
-PATHS = {
+PATHS: dict[str, tuple[dict[str, list[Field]], dict[str, Any], set[str]]] = {
     "/v1/chat/completions": (CHAT, {"messages": SAID}, {*completion_create_params.CompletionCreateParamsBase.__annotations__, "stream"}),
     "/v1/responses": (RESPONSES, {"input": "Why?"}, {*response_create_params.ResponseCreateParamsBase.__annotations__, "stream"}),
     "/v1/messages": (
