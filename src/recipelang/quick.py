@@ -35,10 +35,10 @@ else:
 
     def replace(one, /, **changes):
         """The same but for these fields."""
-        same = {
-            name: getattr(one, name) for name, each in one.__declared__.items() if each.init and name not in changes
-        }
-        return one.__class__(**same, **changes)
+        for name in _given(one.__class__):
+            if name not in changes:
+                changes[name] = getattr(one, name)
+        return one.__class__(**changes)
 
 
 __all__ = ["dataclass", "field", "is_declared", "names_of", "replace", "unguarded"]
@@ -169,6 +169,12 @@ class _Standard:
         made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, match_args=False)(twin)
         owner.__dataclass_params__, owner.__dataclass_fields__ = made.__dataclass_params__, made.__dataclass_fields__
         return owner.__dataclass_fields__
+
+
+@cache
+def _given(of: Any) -> list[str]:
+    """The fields that are given when a value is made."""
+    return [name for name, field in of.__declared__.items() if field.init]
 
 
 @cache

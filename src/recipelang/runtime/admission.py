@@ -55,7 +55,8 @@ def admitted(entry: PreparedEntry, request: Request, *, counts_tokens: bool = Fa
 
     Of tokens and money there is none where those of the request can't be bounded; `counts_tokens` refuses such a request.
     """
-    unbounded = _unbounded(entry, request)
+    parts = media(request)
+    unbounded = _unbounded(entry, parts)
     if unbounded is not None and (entry.counts_tokens or counts_tokens):
         raise RunFailure(RunFailureKind.REQUEST_UNBOUNDED, f"{unbounded}, and the budget is in tokens or money")
     certificate = entry.certificate
@@ -69,16 +70,16 @@ def admitted(entry: PreparedEntry, request: Request, *, counts_tokens: bool = Fa
             RunFailureKind.REQUEST_UNBOUNDED,
             f"a prompt of `{entry.recipe.name}` shows a list that has no greatest length",
         )
-    worst = Worst.of(bound, request)
+    size = request_bytes(request)
+    worst = Worst.at(bound, size, parts.images)
     worst.must_fit(entry.budgets[entry.recipe.name], entry.recipe.name)
     for inside in certificate.nested:
-        Worst.of(inside.bound, request).must_fit(entry.budgets[inside.recipe], inside.recipe)
+        Worst.at(inside.bound, size, parts.images).must_fit(entry.budgets[inside.recipe], inside.recipe)
     return Limits(bound.calls, worst.tokens, worst.cost, bound.parallel)
 
 
-def _unbounded(entry: PreparedEntry, request: Request) -> str | None:
+def _unbounded(entry: PreparedEntry, parts: Media) -> str | None:
     """Why the tokens of a request can't be bounded: an image of a model that does not say, or what is neither text nor image."""
-    parts = media(request)
     if parts.others:
         return "the request has media other than images, whose tokens can't be bounded"
     if not parts.images:
@@ -102,14 +103,13 @@ class Media:
 
 def media(request: Request) -> Media:
     """How many images a request has, and how many parts that are neither text nor image."""
-    parts = [
-        part.get("type")
-        for message in request.messages
-        if message.content is not None and not isinstance(message.content, str)
-        for part in message.content
-    ]
-    images = sum(map(images_of, request.messages))
-    return Media(images, len(parts) - parts.count("text") - images)
+    images = others = 0
+    for message in request.messages:
+        if message.content is not None and not isinstance(message.content, str):
+            shown = images_of(message)
+            images += shown
+            others += sum(part.get("type") != "text" for part in message.content) - shown
+    return Media(images, others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,10 @@ class Worst:
 
     @staticmethod
     def of(bound: Bound, request: Request) -> Worst:
-        size, images = request_bytes(request), media(request).images
+        return Worst.at(bound, request_bytes(request), media(request).images)
+
+    @staticmethod
+    def at(bound: Bound, size: int, images: int) -> Worst:
         tokens = math.ceil(bound.prompt_tokens.at(size, images)) + bound.completion_tokens
         return Worst(size, tokens, None if bound.cost is None else bound.cost.at(size, images))
 

@@ -187,15 +187,17 @@ def prompt_bound(
     size = CALL_TOKENS + _size(messages) + _json_bytes(tools) + (0 if schema is None else byte_length(schema))
     if model is None:
         return size
-    images = (model.image_tokens or 0) * sum(map(images_of, messages))
+    images = model.image_tokens * sum(map(images_of, messages)) if model.image_tokens else 0
     return math.floor(size * model.tokens_per_byte) + images
 
 
 def _size(messages: Sequence[Message]) -> int:
-    return sum(
-        byte_length(text_of(message)) + (_json_bytes(message.extra) if message.extra else 0) + MESSAGE_TOKENS
-        for message in messages
-    )
+    size = MESSAGE_TOKENS * len(messages)
+    for message in messages:
+        size += byte_length(text_of(message))
+        if message.extra:
+            size += _json_bytes(message.extra)
+    return size
 
 
 def _json_bytes(value: Json) -> int:
@@ -221,8 +223,10 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _fence(pieces: Sequence[_Piece], seed: int) -> str:
-    """A word that no quotation contains, in whatever case, so that none can close its own fence."""
+    """A word that no quotation contains, in whatever case, so that none can close its own fence; none where nothing is quoted."""
     quoted = [piece.text.lower() for piece in pieces if isinstance(piece, _Quotation)]
+    if not quoted:
+        return ""
     draw = random.Random(seed)
     while True:
         word = f"quoted-{draw.getrandbits(32):08x}"
