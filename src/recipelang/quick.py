@@ -12,9 +12,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any  # Any: a field may hold whatever it is declared to hold
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass
+    from dataclasses import dataclass, field, replace
     from dataclasses import dataclass as unguarded
-    from dataclasses import field, replace
 else:
 
     def dataclass(plain=None, /, **options):
@@ -56,7 +55,7 @@ class _Field:
         default: Any = _MISSING,
         default_factory: Any = _MISSING,
         init: bool = True,
-        repr: bool = True,
+        repr: bool = True,  # noqa: A002  as dataclasses have it
         compare: bool = True,
         kw_only: bool = False,
     ) -> None:
