@@ -246,6 +246,16 @@ def test_images_go_to_roles_that_pass_the_conversation_on(scene: Scene) -> None:
     assert scene.sent()["messages"][-1]["content"][1] == picture
 
 
+def test_images_go_to_panelists_judges_and_finalizers_alike(scene: Scene) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    asked = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, picture]}]
+    scene.upstream.requests.clear()
+    scene.ask(model="team/panel", messages=asked)
+    shown = [request.json["messages"][-1]["content"] for request in scene.upstream.requests]
+    assert len(shown) == 4
+    assert all(picture in content for content in shown)
+
+
 def test_tools_go_through_and_their_calls_come_back(scene: Scene) -> None:
     scene.script(answered(completion(None, finish="tool_calls", tool_calls=[CALL])))
     choice = scene.ask(tools=[TOOL], tool_choice="required", parallel_tool_calls=False).choices[0]
