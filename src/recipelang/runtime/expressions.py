@@ -126,25 +126,31 @@ class _Compiler:
             request = environment["request"]
             if not isinstance(request, Request) or request.readings is None:
                 return value(environment)
-            return request.readings.read(name, lambda: value(environment), lambda: why(environment))
+            readings = request.readings
+            return readings.read(
+                name, lambda: value(environment), lambda: why(environment, readings.values[name] is not False)
+            )
 
         self._signals[name] = read
         return read
 
-    def why(self, expression: Expression) -> Callable[[Environment], Why]:
-        """What tells why an expression has its value: the words that its own functions looked for, and what looked."""
+    def why(self, expression: Expression) -> Callable[[Environment, bool], Why]:
+        """What tells why an expression has its value: the words that its own functions looked for, and what looked.
+
+        What does not hold is not told with the example that it was least unlike: `holds` is false then.
+        """
         looking = [
             (each.function, [(a.name, self.compiled(a.value)) for a in each.arguments])
             for each in nodes_in(expression)
             if isinstance(each, ApplyExpression) and (each.function in WORDS or each.function in MEANS)
         ]
 
-        def why(environment: Environment) -> Why:
+        def why(environment: Environment, holds: bool) -> Why:
             words: dict[str, None] = {}
             by: dict[str, None] = {}
             for function, arguments in looking:
                 given = {name: value(environment) for name, value in arguments}
-                if function in WORDS:
+                if function in WORDS and (holds or function not in MEANS):
                     words |= dict.fromkeys(WORDS[function](**given))
                 if function in MEANS and (means := MEANS[function](given)):
                     by[means] = None
