@@ -19,8 +19,8 @@ import pytest
 
 from commands import Command, command
 from recipelang import NotIsolated, RunTests, compile_file
+from recipelang.evaluation.datasets import read_items
 from recipelang.evaluation.grading import graded_plainly
-from recipelang.evaluation.items import read_items
 from recipelang.evaluation.packs import Verdict
 from recipelang.hosts.local import models_of
 from recipelang.localmodels.catalogue import find_model

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import pytest
 
 from commands import Command, command
 from recorded_answers import write_pack
-from upstream import Upstream, replying
+from upstream import STALL, Upstream, answered, completion, in_turn, replying
 
 MODELS = ("good", "fair", "poor")
 TEAM = """
@@ -127,7 +131,7 @@ def test_a_later_evaluation_goes_on_where_the_first_one_ended(
     assert len(lines) == 8
     file.write_text("\n".join(lines[:5]) + "\n" + lines[5][:40], encoding="utf-8")  # as if it had been killed
     done = run("eval", team, "--pack", pack, "--results", "runs.jsonl", "--format", "json")
-    assert "5 of 8 runs are in runs.jsonl already" in done.err
+    assert "5 of 8 runs are already in runs.jsonl: the same command goes on" in done.err
     assert told(done) == first
     assert len(file.read_text(encoding="utf-8").splitlines()) == 8  # what was cut off is gone
     assert "already" not in run("eval", team, "--pack", pack, "--results", "runs.jsonl", "--seed", 1).err
@@ -221,6 +225,12 @@ def test_a_pack_is_held_to_a_baseline(run: Command, pack: Path, tmp_path: Path) 
         (["team.recipe", "--pack", "pack", "--report", "r.pdf"], "it ends with .md, .json, .html"),
         (["team.recipe", "--pack", "pack", "--budget", "much"], "it takes an amount of dollars"),
         (["panel", "--pack", "pack", "--models", "good,other"], "the pack has no model `other`"),
+        (["panel"], "`--pack DIR` has recorded ones, `--results FILE` those of earlier evaluations"),
+        (["team.recipe", "--pack", "pack", "--concurrency", "0"], "'0' is no number from 1 on"),
+        (["team.recipe", "--pack", "pack", "--limit", "-3"], "'-3' is no number from 1 on"),
+        (["team.recipe", "--pack", "pack", "--slice", "hlaf"], "no question has that field; there is kind, half"),
+        (["team.recipe", "--pack", "pack", "--baseline", "me"], "nobody is called so; there are team/vote"),
+        (["team.recipe", "--pack", "pack", "--equal-cost", "me"], "there is no model `me`"),
         (["--check", "x.json"], "`--pack DIR` says where the recorded answers are"),
     ],
 )
@@ -330,7 +340,7 @@ def test_questions_on_which_a_recipe_goes_beyond_what_was_recorded_can_be_left_o
         "team/settled": (4, 4),  # the two agree on four questions
         "single good": (4, 4),
     }
-    assert "4 questions are left out: on them a recipe asks for what was not recorded" in report["notes"][0]
+    assert "4 questions are left out: there a recipe asks for what was not recorded" in report["notes"][0]
     nothing = run("eval", team, "--recipe", "team/mended", "--pack", pack, "--where-recorded")
     assert (nothing.status, "on each of the questions a recipe asks for" in nothing.err) == (3, True)
 
@@ -398,6 +408,12 @@ def test_a_panel_is_told_from_the_results_of_evaluations(run: Command, pack: Pat
     assert (wrong.status, "the file has no model `goood`; did you mean `good`?" in wrong.err) == (2, True)
 
 
+def test_where_a_report_can_not_be_written_nothing_is_asked(run: Command, pack: Path, team: Path) -> None:
+    done = run("eval", team, "--pack", pack, "--results", "runs.jsonl", "--report", "nowhere/r.html")
+    assert (done.status, "there is no folder nowhere" in done.err) == (4, True)
+    assert not Path("runs.jsonl").exists()
+
+
 def test_a_file_that_holds_no_results_is_left_as_it_is(run: Command, pack: Path, team: Path) -> None:
     file = Path("data.jsonl")
     file.write_text(json.dumps(ASKED[0]) + "\n", encoding="utf-8")
@@ -405,3 +421,29 @@ def test_a_file_that_holds_no_results_is_left_as_it_is(run: Command, pack: Path,
     assert (done.status, "data.jsonl, line 1: it is no result of an evaluation" in done.err) == (4, True)
     assert file.read_text(encoding="utf-8") == json.dumps(ASKED[0]) + "\n"
     assert run("eval", "panel", "--results", file).status == 4
+    file.write_text(json.dumps(ASKED[0]), encoding="utf-8")  # no line of it is whole
+    assert run("eval", team, "--pack", pack, "--results", file).status == 4
+    assert file.read_text(encoding="utf-8") == json.dumps(ASKED[0])
+
+
+def test_an_evaluation_that_is_interrupted_says_what_is_kept_and_goes_on_there(tmp_path: Path) -> None:
+    """By the signal that Ctrl-C sends, in the middle of its runs."""
+    results = tmp_path / "runs.jsonl"
+    lines = [json.dumps({**ASKED[0], "id": number}) for number in range(4)]
+    (tmp_path / "data.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    good = answered(completion("Jupiter."))
+    command = [sys.executable, "-m", "recipelang.cli.main", "eval", "live.recipe", "--data", "data.jsonl"]
+    asked = [*command, "--results", "runs.jsonl", "--concurrency", "1", "--format", "json"]
+    environment = {**os.environ, "LAB_KEY": "sk-of-the-lab"}
+    with Upstream(in_turn(good, good, [STALL], good)) as upstream:
+        (tmp_path / "live.recipe").write_text(LIVE.format(url=upstream.url), encoding="utf-8")
+        with subprocess.Popen(asked, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as running:
+            upstream.wait_until(lambda it: len(it.requests) == 3)
+            running.send_signal(signal.SIGINT)
+            assert running.stderr is not None
+            assert "2 of 4 runs are kept in runs.jsonl" in running.stderr.read()
+        assert len(results.read_text(encoding="utf-8").splitlines()) == 2
+        done = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert len(upstream.requests) == 5
+    assert "2 of 4 runs are already in runs.jsonl" in done.stderr
+    assert json.loads(done.stdout)["contestants"][0]["right"] == 4

@@ -26,8 +26,9 @@ from inspect_ai.scorer import CORRECT, INCORRECT, Score, Scorer, Target, accurac
 from inspect_ai.solver import TaskState, generate
 
 from recipelang import RunTests
+from recipelang.evaluation.datasets import read_items
 from recipelang.evaluation.grading import code, graded_by_tests, graded_plainly
-from recipelang.evaluation.items import Item, read_items
+from recipelang.evaluation.items import Item
 from recipelang.evaluation.packs import Verdict
 
 HERE = Path(__file__).parent

@@ -198,6 +198,10 @@ def _evaluate(arguments: argparse.Namespace) -> Exit:
     return Exit.NO_ANSWER if contest.stopped else Exit.FINE
 
 
+def _left_out(questions: int) -> str:
+    return "1 question is left out" if questions == 1 else f"{questions} questions are left out"
+
+
 def _must_have(items: Sequence[Item], field: str | None) -> None:
     fields = list(dict.fromkeys(name for item in items for name in item.about or {}))
     if field is not None and field not in fields:
@@ -300,19 +304,23 @@ class _Contest:
         if self._pack is None or self._backend is None:
             return drawn_items(self._items, self._given.limit, self._given.seed), []
         backend, verdicts = self._backend, self._pack.verdicts
-        needed = {
-            one.engine.plan.models[name].id for one in contestants for name in models_of(one.engine.plan, one.entry)
-        }
+        needed = sorted(frozenset().union(*(one.models for one in contestants)))
 
-        def is_whole(item: Item) -> bool:
-            rows = [backend.recorded(item.id, model) for model in needed]
-            return all(row is not None and verdicts[row.place] is not Verdict.UNGRADED for row in rows)
+        def is_graded(item: Item, model: str) -> bool:
+            row = backend.recorded(item.id, model)
+            return row is not None and verdicts[row.place] is not Verdict.UNGRADED
 
-        whole = [item for item in self._items if is_whole(item)]
+        whole = [item for item in self._items if all(is_graded(item, model) for model in needed)]
         if not whole:
-            raise Stop(Exit.USAGE, "there is no question that all of these models have a graded answer to")
+            graded = {model: sum(is_graded(item, model) for item in self._items) for model in needed}
+            least = min(needed, key=lambda model: graded[model])
+            raise Stop(
+                Exit.USAGE,
+                f"there is no question that all of these {len(needed)} models have a graded answer to; "
+                f"`{least}` has one to {graded[least]} of {len(self._items)}",
+            )
         lacking = len(self._items) - len(whole)
-        note = f"{lacking} questions are left out: not all of these {len(needed)} models have a graded answer to them."
+        note = f"{_left_out(lacking)}: not all of these {len(needed)} models have a graded answer there."
         return drawn_items(whole, self._given.limit, self._given.seed), [note] if lacking else []
 
     def _caveats(self, evaluation: Evaluation) -> list[str]:
@@ -322,7 +330,7 @@ class _Contest:
             raise Stop(Exit.NO_ANSWER, "on each of the questions a recipe asks for what was not recorded")
         if evaluation.left_out:
             notes.append(
-                f"{len(evaluation.left_out)} questions are left out: on them a recipe asks for what was not recorded. "
+                f"{_left_out(len(evaluation.left_out))}: there a recipe asks for what was not recorded. "
                 "The others are not like them, so that accuracy is comparable within this table only."
             )
         if self._given.perfect_verifier:

@@ -59,11 +59,10 @@ class ResultsFile:
         if path is None:
             return
         place = Path(path)
-        whole = place.read_text(encoding="utf-8") if place.exists() else ""
+        whole = place.read_bytes() if place.exists() else b""
         self.known = {outcome.key: outcome for outcome in _outcomes(place, whole)}
         self._file = place.open("a", encoding="utf-8")
-        if not whole.endswith("\n"):  # whoever wrote it was stopped in the middle of a line
-            self._file.truncate(len(whole[: whole.rfind("\n") + 1].encode()))
+        self._file.truncate(whole.rfind(b"\n") + 1)  # whoever wrote it may have been stopped in the middle of a line
 
     def add(self, outcome: Outcome) -> None:
         self.known[outcome.key] = outcome
@@ -78,21 +77,27 @@ class ResultsFile:
 
 def read_outcomes(path: str | os.PathLike[str]) -> list[Outcome]:
     """What an evaluation has kept, in the order of the runs. Raises `DataProblem`, and `OSError`."""
-    found = list(_outcomes(Path(path), Path(path).read_text(encoding="utf-8")))
+    found = list(_outcomes(Path(path), Path(path).read_bytes()))
     if not found:
         raise DataProblem(f"{os.fspath(path)} has no results")
     return found
 
 
-def _outcomes(place: Path, text: str) -> Iterator[Outcome]:
+def _outcomes(place: Path, text: bytes) -> Iterator[Outcome]:
     """A line that was cut off is left out; any other that is no outcome shows that it is another file."""
-    for number, line in enumerate(text.splitlines(keepends=True), 1):
-        if not line.endswith("\n"):
-            return
+    *lines, cut_off = text.split(b"\n")
+    for number, line in enumerate(lines, 1):
         try:
             told = json.loads(line)
             yield Outcome(**{**told, "verdict": Verdict(told["verdict"])})
         except (ValueError, TypeError, KeyError) as problem:
-            raise DataProblem(
-                f"{place}, line {number}: it is no result of an evaluation; is this another file?"
-            ) from problem
+            raise _another(place, number) from problem
+    if not (cut_off.startswith(_BEGINS) or _BEGINS.startswith(cut_off)):
+        raise _another(place, len(lines) + 1)
+
+
+_BEGINS = b'{"contestant":'
+
+
+def _another(place: Path, number: int) -> DataProblem:
+    return DataProblem(f"{place}, line {number}: it is no result of an evaluation; is this another file?")

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from recipelang.quick import dataclass
 from recipelang.runtime.values import Json
@@ -83,62 +84,118 @@ class Pack:
 
 
 def read_pack(folder: str | os.PathLike[str]) -> Pack:
-    """Read a pack; raises `PackProblem`, and `OSError` where it can't be read."""
+    """Read a pack; raises `PackProblem`, and `OSError` where it can't be read.
+
+    `questions.jsonl` says what is asked: answers to other questions are passed over.
+    """
     place = Path(folder)
+    name, models = _meta(place)
+    asked: dict[str, Mapping[str, Json]] = {}
+    for at, entry in _lines(place, "questions"):
+        question = _known(entry, "q", (str, int), at)
+        if str(question) in asked:
+            raise PackProblem(f"{at}: the question `{question}` is there twice")
+        asked[str(question)] = entry
+    questions = {id: _question(id, entry) for id, entry in asked.items()}
+    rows: dict[Place, Row] = {}
+    verdicts: dict[Place, Verdict] = {}
+    graded_by: dict[Place, str] = {}
+    for at, entry in _lines(place, "rows"):
+        told = questions.get(str(_known(entry, "q", (str, int), at)))
+        if told is None:
+            continue
+        row = _row(entry, told.id, asked[told.id], models, at)
+        if row.place in rows:
+            raise PackProblem(f"{at}: sample {row.sample} of `{row.model}` to `{row.question}` is there twice")
+        rows[row.place], verdicts[row.place] = row, _verdict(entry, at)
+        if entry.get("gr") is not None:
+            graded_by[row.place] = entry["gr"]
+    samples = {model: known["samples"] for model, known in models.items()}
+    references = {id: entry.get("gold") for id, entry in asked.items()}
+    return Pack(name, questions, rows, samples, verdicts, references, graded_by)
+
+
+def _meta(place: Path) -> tuple[str, Mapping[str, Mapping[str, Json]]]:
+    """The name of a pack, and its models."""
+    file = place / "meta.json"
     try:
-        meta = json.loads((place / "meta.json").read_text(encoding="utf-8"))
-        samples = {name: model["samples"] for name, model in meta["models"].items()}
-        asked = {entry["q"]: entry for entry in _lines(place / "questions.jsonl")}
-        indices = {name: model.get("price_index") for name, model in meta["models"].items()}
-        read = [
-            (_row(entry, asked[entry["q"]], indices), _verdict(entry), entry.get("gr"))
-            for entry in _lines(place / "rows.jsonl")
-        ]
+        told = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise PackProblem(f"{place} is no pack: it has no {Path(error.filename).name}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise PackProblem(f"{place} is no pack that can be read: {type(error).__name__}: {error}") from error
-    return Pack(
-        meta["pack"],
-        {id: _question(entry) for id, entry in asked.items()},
-        {row.place: row for row, _, _ in read},
-        samples,
-        {row.place: verdict for row, verdict, _ in read},
-        {id: entry.get("gold") for id, entry in asked.items()},
-        {row.place: how for row, _, how in read if how is not None},
-    )
+        raise PackProblem(f"{place} is no pack: it has no meta.json") from error
+    except ValueError as error:
+        raise PackProblem(f"{file} is no JSON: {error}") from error
+    models = told.get("models") if isinstance(told, dict) else None
+    if not isinstance(models, dict) or not models:
+        raise PackProblem(f"{file} names no `models`")
+    for model, known in models.items():
+        samples = known.get("samples") if isinstance(known, dict) else None
+        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+            raise PackProblem(f"{file} does not say how many `samples` there are of `{model}`")
+    return str(told.get("pack", place.name)), models
 
 
-def _lines(path: Path) -> Iterator[dict[str, Json]]:
-    packed = path.with_name(f"{path.name}.gz")
-    with path.open(encoding="utf-8") if path.exists() else gzip.open(packed, "rt", encoding="utf-8") as file:
-        for line in file:
-            if line.strip():
-                yield json.loads(line)
+def _lines(place: Path, name: str) -> Iterator[tuple[str, dict[str, Json]]]:
+    """The objects of a file, each with where it stands."""
+    plain, packed = place / f"{name}.jsonl", place / f"{name}.jsonl.gz"
+    path = plain if plain.exists() else packed
+    if not path.exists():
+        raise PackProblem(f"{place} is no pack: it has no {packed.name}")
+    number = 0
+    try:
+        with plain.open(encoding="utf-8") if path is plain else gzip.open(packed, "rt", encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    told = json.loads(line)
+                    if not isinstance(told, dict):
+                        raise PackProblem(f"{path}, line {number}: it is no object `{{...}}`")
+                    yield f"{path}, line {number}", told
+    except (ValueError, EOFError, gzip.BadGzipFile) as error:
+        raise PackProblem(f"{path} can't be read after line {number}: {error}") from error
+
+
+def _known(
+    entry: Mapping[str, Json], name: str, kinds: type | tuple[type, ...], at: str
+) -> Any:  # Any: one of the kinds
+    value = entry.get(name)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise PackProblem(f"{at}: it has no `{name}` that can be read: {value!r:.40}")
+    return value
+
+
+def _measured(entry: Mapping[str, Json], name: str, at: str) -> Any:  # Any: a number, or none
+    return None if entry.get(name) is None else _known(entry, name, (int, float), at)
 
 
 _OWN = frozenset(("q", "kind", "prompt", "system", "gold"))
 
 
-def _question(entry: Mapping[str, Json]) -> Question:
+def _question(id: str, entry: Mapping[str, Json]) -> Question:
     about = {name: value for name, value in entry.items() if name not in _OWN}
-    return Question(entry["q"], entry["kind"], entry.get("prompt"), entry.get("system"), about)
+    return Question(id, str(entry.get("kind", "")), entry.get("prompt"), entry.get("system"), about)
 
 
-def _row(entry: Mapping[str, Json], question: Mapping[str, Json], indices: Mapping[str, float | None]) -> Row:
-    latency, ratings = entry.get("lat"), entry.get("r")
+def _row(
+    entry: Mapping[str, Json],
+    question: str,
+    asked: Mapping[str, Json],
+    models: Mapping[str, Mapping[str, Json]],
+    at: str,
+) -> Row:
+    model, latency, ratings = _known(entry, "m", str, at), _measured(entry, "lat", at), entry.get("r")
+    if model not in models:
+        raise PackProblem(f"{at}: the model `{model}` is not in meta.json")
     return Row(
-        question["q"],  # the one text for all rows of a question
-        entry["m"],
-        entry["s"],
+        question,  # the one text for all rows of a question
+        model,
+        _known(entry, "s", int, at),
         _compared(entry.get("a")),
         entry.get("t"),
-        entry.get("in", question.get("in")),
-        entry.get("out"),
-        entry.get("usd", indices[entry["m"]]),
+        _measured(entry if "in" in entry else asked, "in", at),
+        _measured(entry, "out", at),
+        _measured(entry, "usd", at) if "usd" in entry else models[model].get("price_index"),
         None if latency is None else latency / 1000,
-        entry.get("lp"),
-        entry.get("conf"),
+        _measured(entry, "lp", at),
+        _measured(entry, "conf", at),
         "decoder" in (entry.get("err") or ""),
         None if ratings is None else tuple(ratings),
     )
@@ -148,9 +205,8 @@ def _compared(answer: Json) -> str | None:
     return answer if answer is None or isinstance(answer, str) else json.dumps(answer)
 
 
-def _verdict(entry: Mapping[str, Json]) -> Verdict:
-    match entry["ok"]:
-        case None:
-            return Verdict.UNGRADED
-        case ok:
-            return Verdict.RIGHT if ok else Verdict.WRONG
+def _verdict(entry: Mapping[str, Json], at: str) -> Verdict:
+    ok = entry.get("ok", "")
+    if ok is not None and ok not in (0, 1):
+        raise PackProblem(f"{at}: `ok` is 1, 0 or null, not {ok!r:.40}")
+    return Verdict.UNGRADED if ok is None else Verdict.RIGHT if ok else Verdict.WRONG

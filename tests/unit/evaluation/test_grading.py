@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
 from recipelang.evaluation.grading import choice, graded_by_tests, graded_plainly, number
-from recipelang.evaluation.items import DataProblem, Item, read_items
+from recipelang.evaluation.items import Item
 from recipelang.evaluation.packs import Verdict
 
 
@@ -82,33 +80,3 @@ def test_code_is_what_stands_in_the_last_fence() -> None:
     grade = anyio.run(graded_by_tests, item, "So:\n```python\ndef f(): return 1\n```\nThat's it.", run_tests)
     assert (grade.verdict, grade.why) == (Verdict.WRONG, "1 != 2")
     assert ran == [("def f(): return 1\n", "assert f() == 2")]
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ({"prompt": "?", "reference": 1}, "names no grader"),
-        ({"prompt": "?", "reference": 1, "grader": "vibes"}, "there is no grader 'vibes'"),
-        ({"prompt": "?", "grader": "exact"}, "needs `reference`"),
-        ({"prompt": "?", "grader": "code"}, "needs `tests`"),
-        ({"prompt": "?", "messages": [], "grader": "exact"}, "either a `prompt` or `messages`"),
-        ({"grader": "exact"}, "either a `prompt` or `messages`"),
-    ],
-)
-def test_a_line_that_is_no_question_is_named(tmp_path: Path, line: Any, message: str) -> None:
-    file = tmp_path / "data.jsonl"
-    file.write_text("\n" + json.dumps(line), encoding="utf-8")
-    with pytest.raises(DataProblem, match=rf"data.jsonl, line 2: .*{message}"):
-        read_items(file)
-
-
-def test_questions_with_one_id_are_refused_and_other_fields_are_what_an_item_is_about(tmp_path: Path) -> None:
-    file = tmp_path / "data.jsonl"
-    line = json.dumps({"id": "x", "prompt": "?", "reference": 1, "level": 3, "system": "Be brief."})
-    file.write_text(line, encoding="utf-8")
-    [item] = read_items(file, "number")
-    assert (item.slice("level"), item.slice("topic"), item.question) == ("3", "(none)", "?")
-    assert [message["role"] for message in item.messages] == ["system", "user"]
-    file.write_text(f"{line}\n{line}", encoding="utf-8")
-    with pytest.raises(DataProblem, match="'x' is there twice"):
-        read_items(file, "number")
