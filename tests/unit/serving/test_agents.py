@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 
+from recipelang.hosts.state import SqliteState
 from recipelang.serving import app
 from served import running
 from upstream import Answer, Received, Upstream, answered, completion, replying
@@ -130,6 +133,103 @@ def said(client: openai.OpenAI, model: str, turns: list[Any], stream: bool) -> A
         for _ in pieces:
             pass
         return pieces.get_final_completion().choices[0].message
+
+
+def by_responses(address: str, stream: bool) -> Iterator[int]:
+    tools: Any = [{"type": "function", **tool["function"], "strict": None} for tool in TOOLS]
+    turns: list[Any] = [{"role": "user", "content": "How many moons and rings has Jupiter?"}]
+    with openai.OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0) as client:
+        for _ in range(3):
+            if stream:
+                with client.responses.stream(model="fusion", input=turns, tools=tools) as events:
+                    for _event in events:
+                        pass
+                    response: Any = events.get_final_response()
+            else:
+                response = client.responses.create(model="fusion", input=turns, tools=tools)
+            turns += [item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in response.output]
+            calls = [item for item in response.output if item.type == "function_call"]
+            turns += [{"type": "function_call_output", "call_id": c.call_id, "output": RESULTS[c.name]} for c in calls]
+            yield len(calls)
+
+
+def by_messages(address: str, stream: bool) -> Iterator[int]:
+    tools: Any = [{"name": t["function"]["name"], "input_schema": t["function"]["parameters"]} for t in TOOLS]
+    turns: list[Any] = [{"role": "user", "content": "How many moons and rings has Jupiter?"}]
+    with anthropic.Anthropic(base_url=address, api_key="any", max_retries=0) as client:
+        for _ in range(3):
+            fields: Any = {"model": "fusion", "messages": turns, "tools": tools, "max_tokens": 500}
+            if stream:
+                with client.messages.stream(**fields) as events:
+                    message: Any = events.get_final_message()
+            else:
+                message = client.messages.create(**fields)
+            turns.append({"role": "assistant", "content": [b.model_dump(exclude_none=True) for b in message.content]})
+            calls = [block for block in message.content if block.type == "tool_use"]
+            results = [{"type": "tool_result", "tool_use_id": c.id, "content": RESULTS[c.name]} for c in calls]
+            turns.append({"role": "user", "content": results})
+            yield len(calls)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("agent", [by_responses, by_messages])
+def test_in_each_protocol_a_turn_goes_on_where_the_last_one_ended(
+    served: tuple[str, Upstream], agent: Callable[[str, bool], Iterator[int]], stream: bool
+) -> None:
+    address, upstream = served
+    upstream.requests.clear()
+    sent, called = [], []
+    for calls in agent(address, stream):
+        sent.append(len(upstream.requests))
+        called.append(calls)
+        upstream.requests.clear()
+    assert (called, sent) == ([1, 2, 0], TEAMS["fusion"])
+
+
+def test_a_loop_goes_on_at_another_replica_that_shares_the_state(tmp_path: Path) -> None:
+    turns: list[Any] = [{"role": "user", "content": "How many moons and rings has Jupiter?"}]
+    file = tmp_path / "team.recipe"
+    sent, resumed = [], []
+    with Upstream(team) as upstream:
+        file.write_text(RECIPES.format(url=upstream.url), encoding="utf-8")
+        for _ in range(3):  # each turn at a replica of its own
+            upstream.requests.clear()
+            with (
+                running(app(file, state=SqliteState(tmp_path / "state.db"))) as address,
+                openai.OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0) as client,
+            ):
+                answer = client.chat.completions.create(
+                    model="fusion", messages=turns, tools=TOOLS, extra_body={"recipelang": {"receipt": True}}
+                )
+            sent.append(len(upstream.requests))
+            receipt: Any = (answer.model_extra or {})["recipelang"]
+            assert receipt["calls"] == sent[-1]
+            resumed.append(receipt["turn"]["resumed"])
+            turns.append(answer.choices[0].message.model_dump(exclude_none=True))
+            for call in turns[-1].get("tool_calls", ()):
+                given = RESULTS[call["function"]["name"]]
+                turns.append({"role": "tool", "tool_call_id": call["id"], "content": given})
+    assert (sent, resumed) == (TEAMS["fusion"], [False, True, True])
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_loop_that_has_had_its_turns_is_refused(tmp_path: Path, stream: bool) -> None:
+    call = {"id": "0", "type": "function", "function": {"name": "moons", "arguments": "{}"}}
+    turns: list[Any] = [{"role": "user", "content": "?"}]
+    turns += [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "0", "content": "95"}] * 2
+    file = tmp_path / "team.recipe"
+    with Upstream(team) as upstream:
+        file.write_text(RECIPES.format(url=upstream.url), encoding="utf-8")
+        with (
+            running(app(file, tool_turns=1)) as address,
+            openai.OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0) as client,
+            pytest.raises(
+                openai.BadRequestError, match="called 2 times for this answer, and may be called 1 times"
+            ) as caught,
+        ):
+            client.chat.completions.create(model="direct", messages=turns, tools=TOOLS, stream=stream)
+        assert upstream.requests == []
+    assert caught.value.code == "too_many_turns"
 
 
 def test_the_finalizer_of_a_panel_sees_what_the_panel_would_call(served: tuple[str, Upstream]) -> None:
