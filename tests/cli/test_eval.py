@@ -273,6 +273,17 @@ def test_a_live_evaluation_is_recorded_in_one_cassette_and_replayed_to_the_same_
     ]
 
 
+def test_a_single_model_may_say_as_much_as_any_role_of_what_it_is_compared_with(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_KEY", "sk-of-the-lab")
+    Path("data.jsonl").write_text(json.dumps(ASKED[0]), encoding="utf-8")
+    with Upstream(replying("Jupiter.")) as upstream:
+        Path("live.recipe").write_text(LIVE.format(url=upstream.url).replace("100 }", "7k }"), encoding="utf-8")
+        told(run("eval", "live.recipe", "--data", "data.jsonl", "--single", "small", "--format", "json"))
+        assert [request.json["max_tokens"] for request in upstream.requests] == [7000, 7000]
+
+
 def test_a_budget_that_one_run_could_pass_lets_nothing_be_asked(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_KEY", "sk-of-the-lab")
     Path("data.jsonl").write_text(json.dumps(ASKED[0]), encoding="utf-8")

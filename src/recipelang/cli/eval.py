@@ -450,7 +450,8 @@ class _Contest:
         wanted = {name: recipe for name, recipe in plan.recipes.items() if name in MEASURES}
         roles = dict(plan.roles)
         if self._pack is None:
-            roles = {name: replace(role, max_tokens=LIVE_TOKENS) for name, role in roles.items()}
+            own = [role.max_tokens for _, one in self._plans for role in one.roles.values()]
+            roles = {name: replace(role, max_tokens=max(own, default=LIVE_TOKENS)) for name, role in roles.items()}
         return replace(
             plan, models=self._world.models, backends=self._world.backends, recipes=wanted, roles=roles, externs={}
         )
@@ -505,7 +506,7 @@ class _Contest:
 MEASURES = ("single", "first_samples", "first_attempts")
 """The recipes that others are measured by."""
 LIVE_TOKENS = 1000
-"""Completion tokens of a single model that recipes are compared with, as `std.direct` has them."""
+"""Completion tokens of single models that no recipe is compared with; else they have as many as any role of the recipes."""
 
 
 async def _graded(
