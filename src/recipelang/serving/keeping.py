@@ -7,10 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from recipelang.hosts.engine import Engine
+from recipelang.hosts.requests import request_of
+from recipelang.hosts.routing import route
 from recipelang.serving.menu import Menu
+
+_FIRST = request_of("?")
 
 
 class Shift:
@@ -52,7 +57,14 @@ class Shift:
                 if not engine.is_open:
                     await stack.enter_async_context(engine)
             task_status.started()
+            await anyio.to_thread.run_sync(self._read_signals, abandon_on_cancel=True)
             await self._done.wait()
+
+    def _read_signals(self) -> None:
+        """Read each signal once, so that what they load (an encoder takes seconds) keeps no request waiting."""
+        for engine in self.engines:
+            for entry in engine.plan.entries.values() if engine.plan.signals else ():
+                route(engine.plan, entry, _FIRST)
 
 
 class Keeper:
