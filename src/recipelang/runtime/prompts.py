@@ -58,21 +58,27 @@ class Prompter:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._members = Members(plan)
+        self._draw = random.Random(0)  # seeded for each call: to make one anew takes twice as long
 
     def messages(self, role: Role, arguments: Mapping[str, Value], request: Request, seed: int) -> tuple[Message, ...]:
         """The messages of a call; the same `seed` gives the same fences and the same order of a list of answers."""
         before = request.messages if role.conversation else ()
         if role.system is None and role.prompt is None:
             return before
-        page = _Page(self._plan, self._members, random.Random(seed) if role.shuffle else None)
+        page = _Page(self._plan, self._members, self._seeded(seed) if role.shuffle else None)
         system = None if role.system is None else page.pieces(role.system, arguments)
         prompt = None if role.prompt is None else page.pieces(role.prompt, arguments)
-        fence = _fence([*(system or ()), *(prompt or ())], seed)
+        quoted = [piece.text.lower() for piece in (*(system or ()), *(prompt or ())) if isinstance(piece, _Quotation)]
+        fence = _fence(quoted, self._seeded(seed)) if quoted else ""
         if system is not None:
             before = _with_system(_joined(system, fence), before)
         if prompt is None:
             return before
         return _with_user(before, _joined(prompt, fence))
+
+    def _seeded(self, seed: int) -> random.Random:
+        self._draw.seed(seed)
+        return self._draw
 
     def in_form(self, messages: tuple[Message, ...], schema: str) -> tuple[Message, ...]:
         """The messages of a call whose model is shown the schema of its answer, as it is not held to it."""
@@ -222,12 +228,8 @@ def _cut(text: str, limit: int) -> str:
     return text.encode("utf-8", "surrogatepass")[:limit].decode("utf-8", "ignore") + CUT
 
 
-def _fence(pieces: Sequence[_Piece], seed: int) -> str:
-    """A word that no quotation contains, in whatever case, so that none can close its own fence; none where nothing is quoted."""
-    quoted = [piece.text.lower() for piece in pieces if isinstance(piece, _Quotation)]
-    if not quoted:
-        return ""
-    draw = random.Random(seed)
+def _fence(quoted: Sequence[str], draw: random.Random) -> str:
+    """A word that no quotation, in small letters, contains, so that none can close its own fence."""
     while True:
         word = f"quoted-{draw.getrandbits(32):08x}"
         if not any(word in text for text in quoted):
