@@ -63,7 +63,9 @@ def is_address(url: str) -> bool:
     """Whether a recipe may name it: http or https, a host, and no password."""
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        known = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not set("?#") & set(url)
+        )
     except ValueError:
         return False
     return known and "@" not in parts.netloc and url.isprintable() and not any(c.isspace() for c in url)

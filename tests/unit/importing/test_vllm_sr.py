@@ -96,6 +96,12 @@ def test_a_decision_that_asks_for_nothing_comes_last_whatever_its_priority() -> 
         ("shouted", "stop", False),
         ("shouted", "STOP it", True),
         ("mistyped", "an emergancy", True),
+        ("ranked", "Two gradients.", True),  # any form of a word
+        ("ranked", "Roll back the release.", True),  # one word of a phrase is enough for its rank
+        ("ranked", "What is it?", False),  # and none that means nothing
+        ("ranked", "回滚步骤", True),
+        ("pieces", "urgently", True),
+        ("pieces", "urgnt", True),
         ("questions", "What? Why? How?", True),
         ("questions", "What? Why?", False),
         ("repeated", "please, please", True),
@@ -154,6 +160,22 @@ def test_a_setting_that_nobody_has_heard_of_is_in_the_report_with_its_line() -> 
 def test_comments_and_descriptions_are_kept() -> None:
     assert "# asks several and lets one judge\n## Think together.\nrecipe panel_of_three()" in of_file().recipe
     assert "## Small and quick.\nmodel small_1" in of_file().recipe
+
+
+def test_what_the_profile_has_no_address_for_is_reached_nowhere_and_still_decided_for() -> None:
+    found = imported(
+        document(b"routing: {modelCards: [{name: a}], decisions: [{name: d, modelRefs: [{model: a}, {model: b}]}]}")
+    )
+    plan = compile_text(found.recipe, "imported.recipe").plan
+    assert plan is not None
+    assert {model.backend for model in plan.models.values()} == {"nowhere"}
+    assert len([each for each in found.changed if "put its address into the backend `nowhere`" in each.says]) == 2
+
+
+def test_of_examples_that_are_alike_the_nearest_counts_and_else_the_default() -> None:
+    recipe = of_file().recipe
+    assert "signal billing: bool = billing_likeness >= 0.5 and billing_likeness == nearest" in recipe
+    assert "signal default_support: bool = support or not billing" in recipe
 
 
 def test_what_was_before_there_were_decisions_routes_by_its_categories() -> None:

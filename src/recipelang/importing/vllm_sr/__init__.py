@@ -119,7 +119,7 @@ class _File:
 
     def _policy(self, policy: _Policy) -> Iterator[str]:
         if policy.own != DEFAULT:
-            yield f"# {policy.own}\n"
+            yield f"# {' '.join(policy.own.split())}\n"
         signals = self._signals(policy.routing, policy.own)
         yield from signals.lines
         decisions = Decisions(policy.name, policy.routing, signals, self.algorithms, policy.decisions, policy.assigned)

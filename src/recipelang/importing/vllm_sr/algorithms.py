@@ -23,7 +23,7 @@ class Algorithms:
     used: set[str] = field(default_factory=set)  # standard recipes
     roles: list[str] = field(default_factory=list)
 
-    def body(self, decision: Part, refs: list[Part], own: str) -> str | None:
+    def body(self, decision: Part, refs: list[Part], own: str, default: str | None) -> str | None:
         """The steps of a decision's recipe; none where it has no model."""
         plugins = {str(part.get("type").data): part for part in decision.get("plugins").items()}
         answer = plugins.get("fast_response")
@@ -37,9 +37,13 @@ class Algorithms:
         destination = decision.at("action.destination")
         if destination.given:
             refs = [destination]
-            decision.at("action.type").done()
+            if not decision.at("action.type").is_one_of("route"):
+                decision.at("action.type").lose("`route` is known, and is what is done")
         pairs = [(ref, name) for ref in refs if (name := self.models.called(ref))]
         models = list(dict.fromkeys(name for _, name in pairs))
+        if not models and (default or self.models.by_name):
+            models = [default or next(iter(self.models.by_name.values()))]
+            decision.get("name").change(f"no model is assigned to it: `{models[0]}` stands in")
         if not models:
             return None
         algorithm = decision.get("algorithm")

@@ -30,18 +30,18 @@ class Decisions:
         if not strategy.is_one_of("priority", ""):
             strategy.change("decisions are asked in the order of their priorities, however sure their signals are")
         for part in sorted(self.routing.get("decisions").items(), key=_rank):
-            yield from self._decision(part)
+            yield from self._decision(part, default)
         yield from self._policy(description, default)
 
-    def _decision(self, part: Part) -> Iterator[str]:
+    def _decision(self, part: Part, default: str | None) -> Iterator[str]:
         own = self.recipes[part.place]
         refs = list(part.either("modelRefs", "model_refs", "models").items())
         if not refs and self.assigned is not None:
             refs = list(self.assigned.get(part.get("name").text()).get("models").items())
         condition = condition_of(part.get("rules"), self.signals)
-        body = self.algorithms.body(part, refs, own)
+        body = self.algorithms.body(part, refs, own, default)
         if body is None:
-            part.lose("none of its models is there")
+            part.lose("it names no model, and there is no other")
             return
         yield from _flushed(self.algorithms.roles)
         yield from _flushed(self.algorithms.models.later)

@@ -30,7 +30,7 @@ def routing_of(whole: Part) -> Part:
 
 
 def families_of(whole: Part, routing: Part) -> Iterator[tuple[str, Part]]:
-    yield from routing.get("signals").entries()
+    yield from (entry for entry in routing.get("signals").entries() if entry[0] != "signal_groups")
     if routing.place and routing.place != "routing":
         return
     for key, family in _FLAT.items():
@@ -52,7 +52,7 @@ def models_of(whole: Part) -> Part:
     data = whole.data if isinstance(whole.data, dict) else {}
     settings, endpoints = (
         whole.get("model_config"),
-        {part.get("name").data: part for part in whole.get("vllm_endpoints").items()},
+        {part.get("name").text(): part for part in whole.get("vllm_endpoints").items()},
     )
     if not settings.given and not endpoints:
         return whole
@@ -62,7 +62,7 @@ def models_of(whole: Part) -> Part:
 class _Older:
     """Models that were settings by name and lists of addresses that they prefer."""
 
-    def __init__(self, whole: Part, settings: Part, endpoints: dict[object, Part]) -> None:
+    def __init__(self, whole: Part, settings: Part, endpoints: dict[str, Part]) -> None:
         self.whole, self.settings, self.endpoints = whole, settings, endpoints
 
     def models(self, data: dict[str, object]) -> Part:
@@ -94,6 +94,8 @@ def _of_categories(whole: Part, made: list[object]) -> Part:
         scores = category["model_scores"] if isinstance(category, dict) else []
         if isinstance(scores, dict):
             scores = [{"model": model, "score": score} for model, score in scores.items()]
+        if not isinstance(scores, list):
+            continue
         ranked = sorted(
             (each for each in scores if isinstance(each, dict) and isinstance(each.get("score"), (int, float))),
             key=lambda each: -each["score"],

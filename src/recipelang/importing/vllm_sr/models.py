@@ -7,12 +7,15 @@ from collections.abc import Iterator
 
 from recipelang.importing.providers import api_address, is_address, provider
 from recipelang.importing.reading import Part
-from recipelang.importing.writing import Names, doc, money, number, text, texts
+from recipelang.importing.writing import MOST_NUMBER, Names, doc, money, number, text, texts
 from recipelang.quick import dataclass, field
 
 _ZONE = "deployment:"
 _SEES = {"vision", "image", "multimodal", "image_input", "vlm"}
 _CALLS = {"tools", "tool_use", "tool_calling", "function_calling", "function-calling"}
+LEAST_CONTEXT = 4_096
+"""Tokens in which the answers of the standard recipes fit, and what they answer to."""
+_NOWHERE = "put its address into the backend `nowhere`"
 _DURATION = re.compile(r"^(\d+)(ms|s|m|h)$")
 
 
@@ -27,6 +30,8 @@ class Models:
     sizes: dict[str, float] = field(default_factory=dict)  # billions of parameters
     _adapters: dict[tuple[str, str], str] = field(default_factory=dict)
     _settings: dict[str, list[str]] = field(default_factory=dict)
+    _bases: dict[str, str] = field(default_factory=dict)  # adapters to the models that have them
+    _nowhere: str = ""  # the backend of models that have no address
     later: list[str] = field(default_factory=list)  # declarations that came up as models were referred to
 
     def declared(self, whole: Part) -> Iterator[str]:
@@ -38,16 +43,25 @@ class Models:
             ended.add(own)
             yield from self._model(own, model, cards.get(own), scores.get(own))
         for own, card in cards.items():
-            if own not in ended:
-                card.lose("no provider has this model")
+            self._bases |= {
+                adapter.get("name").text(): own for adapter in card.get("loras").items() if adapter.get("name").given
+            }
+            if own and own not in ended:
+                card.get("name").change(f"no provider has this model: {_NOWHERE}")
+                yield from self._model(own, Part(None, "", whole.remarks), card, scores.get(own))
 
     def called(self, part: Part) -> str | None:
         """The recipe's name of a model that is referred to, by a name or with an adapter."""
         named = part.get("model") if isinstance(part.data, dict) else part
         own = named.text()
-        if own not in self.by_name:
-            named.lose(f"there is no model `{own}`")
+        if not own:
+            named.lose("it names no model")
             return None
+        if own not in self.by_name and self._bases.get(own) in self.by_name:
+            return self._with_adapter(self._bases[own], own)
+        if own not in self.by_name:
+            named.change(f"nothing else says what model this is: {_NOWHERE}")
+            self.later += self._model(own, Part(None, "", named.remarks), None, None)
         adapter = part.get("lora_name").text() or part.get("lora").text() if isinstance(part.data, dict) else ""
         return self._with_adapter(own, adapter) if adapter else self.by_name[own]
 
@@ -66,10 +80,20 @@ class Models:
 
     def _model(self, own: str, model: Part, card: Part | None, score: Part | None) -> Iterator[str]:
         backend = self._backend(own, model)
-        if backend is None:
-            return
         name = self.names.name(own.rpartition("/")[2])
         self.by_name[own] = name
+        if backend is None:
+            if not self._nowhere:
+                self._nowhere = self.names.name("nowhere")
+                yield "# Put an address here: the profile has none for the models of this backend."
+                yield f'backend {self._nowhere} {{ kind = openai, url = "https://nowhere.invalid/v1" }}\n'
+            settings = [f"backend = {self._nowhere}", f"id = {text(model.get('provider_model_id').text(own))}"]
+            settings += self._price(name, model.get("pricing"))
+            settings += self._card(name, card, score)
+            self._settings[name] = settings
+            yield from doc(card.get("description").text() if card else "")
+            yield f"model {name} {{ {', '.join(settings)} }}\n"
+            return
         address = self.names.name(f"{name}_backend")
         settings = [f"backend = {address}", f"id = {text(model.get('provider_model_id').text(own))}"]
         settings += self._price(name, model.get("pricing"))
@@ -84,11 +108,13 @@ class Models:
     def _backend(self, own: str, model: Part) -> list[str] | None:
         refs = list(model.either("backend_refs", "endpoints", "preferred_endpoints").items())
         if not refs:
-            model.get("name").lose(f"`{own}` has no address of its own, so that a recipe can't call it")
+            if model.given:
+                model.get("name").change(f"it has no address of its own: {_NOWHERE}")
             return None
-        addresses, keys = [self._address(ref) for ref in refs], [self._key(ref, own) for ref in refs]
+        addresses = [self._address(ref) for ref in refs]
+        keys = [self._key(ref, own) or self._key(model, own) for ref in refs]
         if not addresses[0]:
-            model.get("name").lose(f"`{own}` has no address that is known")
+            model.get("name").change(f"it has no address that is known: {_NOWHERE}")
             return None
         same = [a for a, key in zip(addresses, keys, strict=True) if a and key == keys[0]]
         for ref, address, key in zip(refs, addresses, keys, strict=True):
@@ -186,7 +212,10 @@ class Models:
             )
         elif quality is not None and card is not None:
             card.get("quality_score").change("it is the model's `rating`, times a thousand")
-        if card is not None and (size := card.get("context_window_size").number()) >= 1:
+        size = card.get("context_window_size").maybe_number() if card is not None else None
+        if size is not None and card is not None and not LEAST_CONTEXT <= size <= MOST_NUMBER:
+            card.get("context_window_size").lose("the answers of the standard recipes would not fit")
+        elif size is not None:
             yield f"context = {size:.0f}"
         if quality is not None:
             self.ratings[name] = max(-100_000.0, min(100_000.0, 1000 * quality))

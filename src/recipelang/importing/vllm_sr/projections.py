@@ -22,7 +22,7 @@ def valued(routing: Part) -> set[tuple[str, str]]:
 
 def project(signals: Signals, routing: Part, knowledge: Knowledge) -> None:
     projections = routing.get("projections")
-    for part in projections.get("partitions").items():
+    for part in (*projections.get("partitions").items(), *routing.at("signals.signal_groups").items()):
         _partition(signals, part)
     scores = {part.get("name").text(): "" for part in projections.get("scores").items()}
     for own in scores:

@@ -15,6 +15,7 @@ from recipelang.importing.conditions import (
     negated,
 )
 from recipelang.importing.reading import Part
+from recipelang.importing.vllm_sr.ranking import FORMS, enough, stems
 from recipelang.importing.writing import Names, bare_name, doc, listed, number, pattern, text, texts
 from recipelang.ir.labels import DOMAINS, LANGUAGES
 from recipelang.ir.patterns import BadPattern, compiled_pattern
@@ -25,6 +26,8 @@ LIKENESS = 0.6
 LEAN = 2.0
 """How far `contrast` leans where the difference of two likenesses of the router leans by one."""
 DOMAIN = "domain(by = meaning)"
+LONGEST_ROW = 800
+"""Characters of words in one pattern."""
 URGENT = ("urgent", "immediate", "asap", "deadline", "time-sensitive", "now", "critical window")
 REASKED = 0.75
 """The same as `LIKENESS`, for a question asked again: two questions share words more easily than they mean the same."""
@@ -86,8 +89,8 @@ class Signals:
                 each.lose("a signal has a name and settings")
                 continue
             reader(self, each)
-        if family == "embeddings":
-            self._winner()
+        if family in ("embeddings", "preferences"):
+            self._winner(ONE[family])
 
     def declare(self, part: Part, type: str, value: str, name: str = "") -> str:
         """The name of a signal of that value: one that is there already, or a new one."""
@@ -127,18 +130,19 @@ class Signals:
 
     # ------------------------------------------------------------ embeddings
 
-    def _winner(self) -> None:
+    def _winner(self, family: str) -> None:
         """Of several examples the nearest is there, where the router says so, and that is what it does by default."""
-        rules = [(own, value) for (kind, own), value in self.values.items() if kind == "embedding"]
+        rules = [(own, value) for (kind, own), value in self.values.items() if kind == family]
         if len(rules) < 2 or not self.one_wins():
+            for own, _ in rules:
+                self.conditions[(family, own)] = Condition(self._named(own, self.conditions[(family, own)]))
             return
         nearest = self.names.name("nearest", self.within)
         self.lines.append("# Of several examples that a request is like, the nearest counts.")
         self.lines.append(f"signal {nearest}: score = max({', '.join(value for _, value in rules)})\n")
         for own, value in rules:
-            reached = self.conditions[("embedding", own)]
-            won = all_of([Condition(reached.text, reached.binds), compared(value, "==", nearest)])
-            self.conditions[("embedding", own)] = Condition(self._named(own, won))
+            won = all_of([self.conditions[(family, own)], compared(value, "==", nearest)])
+            self.conditions[(family, own)] = Condition(self._named(own, won))
 
     def _named(self, own: str, condition: Condition) -> str:
         name = self.names.name(own, self.within)
@@ -162,6 +166,9 @@ class Signals:
 def _keywords(signals: Signals, part: Part) -> None:
     method, cased = part.get("method").text("words").lower(), part.get("case_sensitive").flag()
     how = ", within = true" if method == "regex" else _fuzzy(part, method)
+    if method == "bm25":
+        signals.give(part, "keyword", _ranked(part))
+        return
     phrases: list[str] = []
     patterns: list[Condition] = []
     for each in part.get("keywords").items():
@@ -172,14 +179,37 @@ def _keywords(signals: Signals, part: Part) -> None:
             patterns.append(found(each, _whole(word)))
         elif word:
             phrases.append(word)
+    together = [*(_phrases([phrase], how) for phrase in phrases), *patterns]
+    signals.give(part, "keyword", _joined(part, together, any_of([_phrases(phrases, how), *patterns])))
+
+
+def _joined(part: Part, each: list[Condition], one: Condition) -> Condition:
+    """Whether all of some phrases are there, or one, or none."""
     operator = part.get("operator").text("OR").upper()
     if operator not in ("AND", "OR", "NOR", "NOT"):
         part.get("operator").lose("`AND`, `OR` and `NOR` are known; it counts as `OR`")
-    if operator == "AND":
-        signals.give(part, "keyword", all_of([*(_phrases([phrase], how) for phrase in phrases), *patterns]))
-        return
-    one = any_of([_phrases(phrases, how), *patterns])
-    signals.give(part, "keyword", negated(one) if operator in ("NOR", "NOT") else one)
+    return all_of(each) if operator == "AND" else negated(one) if operator in ("NOR", "NOT") else one
+
+
+def _ranked(part: Part) -> Condition:
+    """Phrases that are ranked: one of its words is enough for a phrase, where no other phrases have it as well."""
+    words = part.get("keywords").texts()
+    spaced = [word for word in words if stems(word) or word.isascii()]
+    scored = [found for _, found in enough(spaced, part.get("bm25_threshold").number(0.1) or 0.1)]
+    whole = _phrases([word for word in words if word not in spaced], "")
+    one = any_of([*_any_form(part, [stem for found in scored for stem in found]), whole])
+    each = [any_of(_any_form(part, found)) for found in scored] + ([whole] if whole != NEVER else [])
+    return _joined(part, each, one)
+
+
+def _any_form(part: Part, words: list[str]) -> list[Condition]:
+    """Whether one of some stems is there, in any of its forms; as many patterns as are not too long."""
+    rows: list[list[str]] = [[]]
+    for word in dict.fromkeys(words):
+        if sum(len(each) + 1 for each in rows[-1]) + len(word) > LONGEST_ROW:
+            rows.append([])
+        rows[-1].append(word)
+    return [found(part.get("keywords"), rf"(?i)\b(?:{'|'.join(row)}){FORMS}\b") for row in rows if row]
 
 
 def _inline(part: Part) -> None:
@@ -205,8 +235,8 @@ def found(part: Part, spelled: str, call: str = "regex", of: str = "") -> Condit
 def _fuzzy(part: Part, method: str) -> str:
     """How many characters may be mistyped in a phrase, as an argument."""
     said = {
-        "ngram": "whole words are found, and such as have one character mistyped",
-        "bm25": "whole words are found; how rare they are does not count",
+        "ngram": "words are found, within longer ones as well, and such as have one character mistyped",
+        "bm25": "a word of a phrase is enough, in any of its forms, where its rank would be",
     }
     if method not in ("words", "regex", "exact", "keyword", "fuzzy"):
         part.get("method").change(said.get(method, "whole words are found"))
@@ -216,7 +246,7 @@ def _fuzzy(part: Part, method: str) -> str:
         edits = min(2, max(1, int(asked)))
         if asked != edits:
             part.get("fuzzy_threshold").change(f"{edits} mistyped characters are let pass")
-    return f", fuzzy = {edits}" if edits else ""
+    return (f", fuzzy = {edits}" if edits else "") + (", within = true" if method == "ngram" else "")
 
 
 def _whole(word: str) -> str:
@@ -416,10 +446,14 @@ def _like(examples: list[str]) -> str:
 
 
 def _preferences(signals: Signals, part: Part) -> None:
-    examples = part.get("examples").texts() or [part.get("description").text()]
-    part.change("it is likeness to its examples, not what a model has learned of users")
-    threshold = LIKENESS * part.get("threshold").number(0.7)
-    signals.give(part, "preference", compared(_like(examples), ">=", f"{threshold:.2f}"))
+    own, examples = part.get("name").text(), part.get("examples").texts()
+    examples = examples or [part.get("description").text() or own.replace("_", " ")]
+    part.change(
+        f"it is likeness to its examples, not what a model has learned of users: {number(LIKENESS)} counts as 1"
+    )
+    name = signals.declare(part, "score", f"clamp({_like(examples)} / {number(LIKENESS)})", f"{own}_likeness")
+    signals.values[("preference", own)] = name
+    signals.conditions[("preference", own)] = compared(name, ">=", number(part.get("threshold").number(0.7)))
 
 
 def _complexity(signals: Signals, part: Part) -> None:
@@ -553,7 +587,8 @@ def _jailbreak(signals: Signals, part: Part) -> None:
         like += [compared(_like(attacks), ">", _like(harmless))] if harmless else []
         asked.append(all_of(like))
     part.change(
-        f"it is the standard signal `attack`, which is no {method}" + (", and likeness to its patterns" if attacks else "")
+        f"it is the standard signal `attack`, which is no {method}"
+        + (", and likeness to its patterns" if attacks else "")
     )
     signals.give(part, "jailbreak", any_of(asked))
 
