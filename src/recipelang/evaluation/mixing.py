@@ -53,7 +53,13 @@ def mixed_of(name: str, outcomes: Sequence[Outcome], singles: Mapping[str, Seque
         for (paid, right), (a_paid, a_right), (b_paid, b_right) in zip(mine, low, high, strict=True)
     ]
     accuracy = _mean(low)[1] + share * (_mean(high)[1] - _mean(low)[1])
-    return Mixed(name, *ends, share, len(items), accuracy, mean(differences))
+    return Mixed(name, *ends, share, len(items), accuracy, _interval(differences))
+
+
+def _interval(differences: Sequence[float]) -> Interval:
+    """The mean, with the interval of Wald and one more of each kind of difference, as Bonett and Price have it for pairs."""
+    wider = mean([*differences, 1.0, -1.0])
+    return Interval(mean(differences).value, wider.low, wider.high)
 
 
 def best_mixes(points: Mapping[str, Point]) -> list[str]:

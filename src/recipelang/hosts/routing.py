@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from recipelang.drawing.spelling import spelled
 from recipelang.hosts.exposing import part_of
@@ -175,12 +176,11 @@ class _Walk:
         arms: list[ArmSeen] = []
         decided = False
         for number, arm in enumerate(step.arms, 1):
-            inside = known
-            estimates: tuple[Estimate, ...] = ()
-            if weighs(step):
-                weighed, estimates = self._expected(arm, known, bound_of_arm(bounds, step.name, number - 1))
-                inside = known if weighed is None else {**known, "it": weighed}
-            seen = replace(self._arm(number, arm, inside, decided), expected=estimates)
+            expected = self._expected(arm, known, bound_of_arm(bounds, step.name, number - 1)) if weighs(step) else None
+            inside = known if expected is None else {**known, "it": expected}
+            seen = self._arm(number, arm, inside, decided)
+            if expected is not None:
+                seen = replace(seen, expected=tuple(self._estimates(arm, expected)))
             if step.by is not None and seen.taken:
                 seen = self._weighed(step.by, arm, seen, inside)
             decided |= (seen.taken and step.by is None) or seen.why_not == HANGS
@@ -204,22 +204,22 @@ class _Walk:
         condition = self._part(arm.when, known)
         return ArmSeen(number, calls, condition.value is True, condition)
 
-    def _expected(
-        self, arm: Arm, known: dict[str, Value], bound: Bound
-    ) -> tuple[Prospect | None, tuple[Estimate, ...]]:
+    def _expected(self, arm: Arm, known: dict[str, Value], bound: Bound) -> Prospect | None:
         """What is expected of an arm; none where that hangs on what models say."""
-        written = {name: getattr(arm, name) for name in ESTIMATES}
-        said: dict[str, Value] = {}
-        for name, expression in written.items():
-            if expression is not None:
-                if not free_variables(expression) <= known.keys():
-                    return None, ()
-                said[name] = self.value(expression, known)
-        found = prospect(said, bound, self.request)
-        return found, tuple(
-            Estimate(name, getattr(found, name), None if value is None else _written(value))
-            for name, value in written.items()
-        )
+        written = {name: value for name in ESTIMATES if (value := getattr(arm, name)) is not None}
+        if not all(free_variables(value) <= known.keys() for value in written.values()):
+            return None
+        said = {name: partial(self.value, value, known) for name, value in written.items()}
+        return prospect(said, bound, self.request)
+
+    def _estimates(self, arm: Arm, expected: Prospect) -> Iterator[Estimate]:
+        """What is expected, with where it comes from; nothing of what has no meaning because the arm does not apply."""
+        for name in ESTIMATES:
+            said = getattr(arm, name)
+            try:
+                yield Estimate(name, expected.read(name), None if said is None else _written(said))
+            except StepFailed:
+                continue
 
     def _weighed(self, by: Expression, arm: Arm, seen: ArmSeen, known: dict[str, Value]) -> ArmSeen:
         if isinstance(arm.call, FailExpression):

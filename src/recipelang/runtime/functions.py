@@ -266,20 +266,20 @@ WORDS: dict[str, Callable[..., Iterable[str]]] = {
 
 
 def expected_quality(arm: Prospect) -> float:
-    return arm.quality
+    return arm.read("quality") or 0.0
 
 
 def expected_cost(arm: Prospect) -> float | None:
-    return arm.cost
+    return arm.read("cost")
 
 
 def expected_time(arm: Prospect) -> float:
-    return arm.time
+    return arm.read("time") or 0.0
 
 
 MEANS: dict[str, Callable[[Mapping[str, object]], str]] = {
     "language": lambda given: looking.told_by(),
-    **dict.fromkeys(("domain", "similar", "contrast"), looking.measured_by),
+    **dict.fromkeys(("domain", "similar", "contrast", "reask"), looking.measured_by),
 }
 """For functions whose value hangs on what is installed, what they go by here; empty where nothing could be in its place."""
 IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own signature

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 
 from recipelang.ir.certificate import Bound, Certificate
 from recipelang.runtime.members import images_of
@@ -30,16 +31,27 @@ def bound_of_arm(bounds: Bounds | None, step: str, arm: int) -> Bound:
     return arms[arm] if arm < len(arms) else Bound()
 
 
-def prospect(said: Mapping[str, Value], bound: Bound, request: Request) -> Prospect:
-    """From what a recipe says of an arm, and what is proved of it, for this request."""
-    quality, cost, time = (said.get(name) for name in ESTIMATES)
-    if cost is None and bound.cost is not None:
-        cost = finite(bound.cost.at(request_bytes(request), sum(map(images_of, request.messages))))
-    return Prospect(
-        float(quality) if isinstance(quality, (int, float)) else 0.0,
-        float(cost) if isinstance(cost, (int, float)) else None,
-        float(time) if isinstance(time, (int, float)) else finite(bound.seconds),
-    )
+def prospect(said: Mapping[str, Callable[[], Value]], bound: Bound, request: Request) -> Prospect:
+    """From what a recipe says of an arm, and what is proved of it, for this request; each is found once, where it is asked for."""
+
+    @cache
+    def read(name: str) -> float | None:
+        value = said[name]() if name in said else _proved(name, bound, request)
+        return float(value) if isinstance(value, (int, float)) else None
+
+    return Prospect(read)
+
+
+def _proved(name: str, bound: Bound, request: Request) -> float | None:
+    match name:
+        case "cost" if bound.cost is not None:
+            return finite(bound.cost.at(request_bytes(request), sum(map(images_of, request.messages))))
+        case "cost":
+            return None
+        case "time":
+            return finite(bound.seconds)
+        case _:
+            return 0.0
 
 
 def rank(by: Value) -> tuple[int, float | str]:

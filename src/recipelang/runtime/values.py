@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -182,13 +182,15 @@ class TaskPlan:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prospect:
-    """What an arm of a `choose` is expected to bring and to take: what conditions and `by` call `it`."""
+    """What an arm of a `choose` is expected to bring and to take: what conditions and `by` call `it`.
 
-    quality: float
-    cost: float | None  # dollars; none: a model has no price
-    time: float  # seconds
+    `read` gives `quality`, `cost` (dollars; none: a model has no price) and `time` (seconds) where they are asked for: what an
+    arm that does not apply is expected to bring may have no meaning.
+    """
+
+    read: Callable[[str], float | None]
 
 
 Value = (
@@ -264,8 +266,8 @@ def to_json(value: Value) -> Json:
             return {"prompt_tokens": value.prompt_tokens, "completion_tokens": value.completion_tokens}
         case Price(input, output):
             return {"input": input, "output": output}
-        case Prospect(quality, cost, time):
-            return {"quality": quality, "cost": cost, "time": time}
+        case Prospect(read):
+            return {name: read(name) for name in ("quality", "cost", "time")}
 
 
 def from_json(value: Json, limit: int | None = None) -> Value:

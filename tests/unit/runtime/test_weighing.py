@@ -170,6 +170,30 @@ async def test_the_evidence_of_a_first_answer_decides_whether_a_second_is_worth_
     assert route_of.choices[0].taken is None  # it hangs on what the first says
 
 
+@pytest.mark.anyio
+@pytest.mark.virtual_time
+async def test_what_an_arm_that_does_not_apply_would_bring_is_not_asked() -> None:
+    text = """
+    recipe main() -> answer {
+      ask first = speak(model = small) { when = contains(request.text, "ask") }
+      choose reply {
+        when first != none and expected_quality(it) > 0.2 => keep(first) { quality = clamp(confidence(first) + 0.5) }
+        otherwise                                         => speak(model = large) { quality = 0.4 }
+        by = expected_quality(it)
+      }
+      return reply
+    }
+    recipe keep(draft: answer) -> answer {
+      return draft
+    }
+    """
+    plan = plan_of(text)
+    assert (await outcome_of(plan, lambda call: call.model.name, request=asking("ask it"))).text == "small"
+    assert (await outcome_of(plan, lambda call: call.model.name, request=asking("no"))).text == "large"
+    arms = route(plan, bound_entry(plan, "main", {}, []), asking("no")).choices
+    assert all(choice.taken is None for choice in arms)  # whether the first is asked is found in a run
+
+
 def test_a_condition_says_nothing_of_the_arms_that_it_is_weighed_against() -> None:
     guarded = """
     {models}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from recipelang.ir.expressions import FailExpression
 from recipelang.ir.plan import Arm, ArmCall, Choose, Plan
@@ -83,7 +84,9 @@ class Choosing:
         return known if arm.when is None or evaluate(arm.when, known, path) is True else None
 
     def _prospect(self, index: int, frame: Frame, path: str) -> Prospect:
-        said = {name: evaluate(value, frame.values, path) for name, value in self.arms[index].estimates.items()}
+        said = {
+            name: partial(evaluate, value, frame.values, path) for name, value in self.arms[index].estimates.items()
+        }
         return prospect(said, bound_of_arm(frame.arms, self.step, index), frame.execution.request)
 
     def _told(self, known: dict[str, Value]) -> dict[str, Json]:
