@@ -23,6 +23,7 @@ from recipelang.runtime.values import Message, Request
 
 LABELLED = Path(__file__).parent / "corpus" / "signals"
 EXPRESSIONS = {
+    "again": "again",
     "attack": "attack",
     "brief": "brief",
     "dissatisfied": "dissatisfied",
@@ -97,13 +98,20 @@ def others_than(name: str) -> list[str]:
     return [text for other in others for unseen in (True, False) for _, text in _labelled(other, unseen)]
 
 
+def _before(name: str, text: str) -> tuple[Message, ...]:
+    """What was said before a text: where the signal hangs on that, what the text names or a plain question."""
+    asked, arrow, _ = text.rpartition(" => ")
+    if arrow:
+        return (Message("user", asked), Message("assistant", "So it is."))
+    return BEFORE if name == "dissatisfied" else ()
+
+
 def _reading(name: str) -> Callable[[str], str]:
     """What a signal says of a text, which answers an answer where the signal looks for that."""
     read = compile_expression(SignalReference(f"measured_{name}"), _plan())
-    before = BEFORE if name == "dissatisfied" else ()
 
     def said(text: str) -> str:
-        value = read({"request": Request((*before, Message("user", text)))})
+        value = read({"request": Request((*_before(name, text), Message("user", text.rpartition(" => ")[2])))})
         return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
     return said

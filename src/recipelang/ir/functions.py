@@ -222,7 +222,7 @@ FUNCTIONS: dict[str, Function] = {
             "which examples the text is more like: towards 1 the hard ones, towards 0 the easy ones, 0.5 neither",
         ),
         _function(
-            "reask(what: request, turns: int(1..8) = 1) -> score",
+            "reask(what: request, turns: int(1..8) = 1, by: enum(words, meaning) = words) -> score",
             "how like the user's last message is to the one before, as `similar` has it; 0 where there is none; of several `turns` the least like of so many before",
         ),
         _function(

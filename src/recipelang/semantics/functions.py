@@ -387,7 +387,7 @@ def _with_pattern(site: CallSite, result: Type) -> Result | None:
 
 def _reask(site: CallSite) -> Result | None:
     what, turns = site.value("what", RequestType()), site.value("turns", IntType(1, 8))
-    return Result(_together(what=what, turns=turns), ScoreType(), 0, 1)
+    return Result(_together(what=what, turns=turns, by=_measured_by(site)), ScoreType(), 0, 1)
 
 
 def _messages(site: CallSite) -> Result | None:

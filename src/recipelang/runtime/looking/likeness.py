@@ -52,23 +52,25 @@ def measured_by(given: Mapping[str, object]) -> str:
     return "" if by == WORDS else by if has_encoder(by) else f"words, for want of {by}"
 
 
-def reask(what: Request, turns: int = 1) -> float:
-    before = _asked_before(what, turns)
+def reask(what: Request, turns: int = 1, by: str = WORDS) -> float:
+    before = _asked_before(what, turns, by)
     return min(before)[0] if before else 0.0
 
 
-def reask_found(what: Request, turns: int = 1) -> Texts:
+def reask_found(what: Request, turns: int = 1, by: str = WORDS) -> Texts:
     """The messages before, where the last one is like them."""
-    return tuple(shortened(text) for likeness, text in _asked_before(what, turns) if likeness > 0)
+    return tuple(shortened(text) for likeness, text in _asked_before(what, turns, by) if likeness > 0)
 
 
-def _asked_before(what: Request, turns: int) -> list[tuple[float, str]]:
+def _asked_before(what: Request, turns: int, by: str) -> list[tuple[float, str]]:
     """So many messages of the user before the last one, each with how like it is; none where there are fewer."""
     said = [text for message in what.messages if message.role == "user" and (text := text_of(message)).strip()]
     if len(said) <= turns:
         return []
-    last = _grams_of_text(said[-1])
-    return [(_overlap(last, _grams_of_text(before)), before) for before in said[-turns - 1 : -1]]
+    last, before = said[-1], said[-turns - 1 : -1]
+    if has_encoder(by):
+        return [(cosine(vector_of(last), vector_of(text)), text) for text in before]
+    return [(_overlap(_grams_of_text(last), _grams_of_text(text)), text) for text in before]
 
 
 def likenesses(examples: Texts, of: str, by: str) -> tuple[float, ...]:
