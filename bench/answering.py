@@ -3,7 +3,7 @@
 It is a program of its own, so that its time is not counted as that of whoever asks it. DELAY is how long it takes to the
 first byte; a stream has CHUNKS pieces of text (16), each GAP after the one before. The name of the model says the rest:
 `unsure…` answers with log-probabilities that say so, `fail-500`, `fail-429`, `fail-reset`, `fail-badjson`, `fail-hang` and
-`fail-truncsse` fail so, and `every50-fail-500` each fiftieth time. `GET /stats` tells how many requests came in and how many are open.
+`fail-truncsse` fail so, and `every49-fail-500` each 49th time that such a name is called. `GET /stats` tells how many requests came in and how many are open.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from importlib.util import find_spec
+from itertools import pairwise
 
 TEXT = "The capital of France is Paris. It has been the seat of government since the tenth century."
 USAGE = {"prompt_tokens": 64, "completion_tokens": 32, "total_tokens": 96}
@@ -51,7 +52,7 @@ def chunk(delta: object, finish: str | None = None) -> bytes:
 def pieces(number: int) -> list[bytes]:
     """A stream in as many parts as it has pieces of text; the first has the head before it, the last the end after it."""
     cuts = [round(place * len(TEXT) / number) for place in range(number + 1)]
-    parts = [chunk({"content": TEXT[a:b]}) for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [chunk({"content": TEXT[a:b]}) for a, b in pairwise(cuts)]
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     usage = chunked(json.dumps({"id": "c", "object": "chat.completion.chunk", "choices": [], "usage": USAGE}).encode())
     parts[0] = head + chunk({"role": "assistant", "content": ""}) + parts[0]
@@ -71,6 +72,7 @@ _FAULT = re.compile(rb'"model": ?"(?:every(\d+)-)?fail-(\w+)')
 
 class Answering(asyncio.Protocol):
     requests = 0
+    faulty = 0  # of these, for models that may fail
     open = 0
 
     def __init__(self, delay: float, stream: list[bytes], gap: float) -> None:
@@ -105,7 +107,7 @@ class Answering(asyncio.Protocol):
         Answering.open += 1
         self._busy = True
         fault = _FAULT.search(body)
-        if fault is not None and Answering.requests % int(fault[1] or 1) == 0:
+        if fault is not None and self._is_due(int(fault[1] or 1)):
             self._fail(fault[2])
         elif b'"stream":true' in body or b'"stream": true' in body:
             self._loop.call_later(self._delay, self._next, 0, len(self._stream))
@@ -114,6 +116,10 @@ class Answering(asyncio.Protocol):
             if b'"logprobs"' in body:
                 answer = UNSURE if b'"unsure' in body else SURE
             self._loop.call_later(self._delay, self._say, answer)
+
+    def _is_due(self, every: int) -> bool:
+        Answering.faulty += 1
+        return Answering.faulty % every == 0
 
     def _fail(self, fault: bytes) -> None:
         if fault == b"hang":

@@ -1,8 +1,8 @@
 """So many callers of a server at once, each with one request after the other: run by `bench/server.py` and `bench/crowd.py`.
 
-`python bench/callers.py URL CALLERS SECONDS BODIES [RATE]` prints a line of JSON. BODIES is a file: on its first line the text that
+`python bench/callers.py URL CALLERS SECONDS BODIES [RATE [RAMP]]` prints a line of JSON. BODIES is a file: on its first line the text that
 is the right answer, on each other a body; they are sent in turn. With a RATE, requests are begun at that pace by whichever caller is free, and what they wait for one
-counts. An answer is complete, an honest error, or wrong: what a client would have taken for an answer and is none.
+counts. Callers come one after the other during the first RAMP seconds. An answer is complete, an honest error, or wrong: what a client would have taken for an answer and is none.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def judged(response: bytes, right: str) -> str:
 
 
 async def called(
-    url: str, callers: int, seconds: float, right: str, bodies: Sequence[bytes], rate: float
+    url: str, callers: int, seconds: float, right: str, bodies: Sequence[bytes], rate: float, ramp: float
 ) -> dict[str, Any]:
     where = urlsplit(url)
     host, port = where.hostname or "", where.port or 80
@@ -104,8 +104,9 @@ async def called(
     loop = asyncio.get_running_loop()
     began = loop.time()
 
-    async def call() -> None:
+    async def call(place: int) -> None:
         caller = Caller(right)
+        await asyncio.sleep(ramp * place / callers)
         while True:
             number = next(numbers)
             due = began + number / rate if rate else loop.time()
@@ -129,7 +130,7 @@ async def called(
             caller.transport.close()
 
     wall = time.perf_counter()
-    await asyncio.gather(*(call() for _ in range(callers)))
+    await asyncio.gather(*(call(place) for place in range(callers)))
     wall = time.perf_counter() - wall
     total = sum(ended.values())
     return {"requests": total, "per_second": total / wall, "ended": ended, **at("ms", latencies), **at("first", firsts)}
@@ -151,5 +152,5 @@ if __name__ == "__main__":
         uvloop.install()
     url, many, how_long, file = sys.argv[1:5]
     right, *lines = Path(file).read_bytes().splitlines()
-    pace = float(sys.argv[5]) if len(sys.argv) > 5 else 0.0
-    print(json.dumps(asyncio.run(called(url, int(many), float(how_long), right.decode(), lines, pace))))
+    pace, ramp = [*map(float, sys.argv[5:7]), 0.0, 0.0][:2]
+    print(json.dumps(asyncio.run(called(url, int(many), float(how_long), right.decode(), lines, pace, ramp))))

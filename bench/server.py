@@ -35,7 +35,7 @@ role answer() {{ max_tokens = 256 }}
 recipe one(m: model) -> answer {{ ask reply = answer(model = m)  return reply }}
 expose "base" = one(m = base)
 """
-ASKED = {
+ASKED: dict[str, Any] = {
     "model": "base",
     "max_tokens": 256,
     "messages": [
@@ -60,7 +60,7 @@ def main() -> None:
         for _ in range(asked.rounds):
             for name, command in servers(Path(folder), url).items():
                 if asked.only in name:
-                    for case, figures in measured(name, command, Path(folder), url, asked).items():
+                    for case, figures in measured(command, Path(folder), url, asked).items():
                         found.setdefault(case, {}).setdefault(name, []).append(figures)
     medians = {case: {name: middle(rounds) for name, rounds in by.items()} for case, by in found.items()}
     show(medians)
@@ -78,9 +78,7 @@ def servers(folder: Path, url: str) -> dict[str, list[str]]:
     }
 
 
-def measured(
-    name: str, command: list[str], folder: Path, url: str, asked: argparse.Namespace
-) -> dict[tuple[str, str], Figures]:
+def measured(command: list[str], folder: Path, url: str, asked: argparse.Namespace) -> dict[tuple[str, str], Figures]:
     """A server from its start to its end."""
     found: dict[tuple[str, str], Figures] = {}
     with serving(command) as (process, address, ready):
@@ -122,16 +120,16 @@ def upstream(delay: float, chunks: int, gap: float) -> Iterator[str]:
 
 
 @contextmanager
-def serving(command: list[str], **options: Any) -> Iterator[tuple[subprocess.Popen[bytes], str, float]]:
+def serving(command: list[str], asked: dict[str, Any] = ASKED) -> Iterator[tuple[subprocess.Popen[bytes], str, float]]:
     """A server while the block lasts, its address, and the seconds until it answered."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     began = time.perf_counter()
     told = [str(port) if word == "PORT" else word for word in command]
-    with subprocess.Popen(told, stderr=subprocess.DEVNULL, **options) as process:
+    with subprocess.Popen(told, stderr=subprocess.DEVNULL) as process:
         try:
-            while not answers(address):
+            while not answers(address, asked):
                 if process.poll() is not None:
                     sys.exit(f"{' '.join(told)} ended with {process.returncode}")
                 time.sleep(0.01)
@@ -140,9 +138,9 @@ def serving(command: list[str], **options: Any) -> Iterator[tuple[subprocess.Pop
             process.send_signal(signal.SIGINT)
 
 
-def answers(address: str) -> bool:
+def answers(address: str, asked: dict[str, Any]) -> bool:
     headers = {"content-type": "application/json"}
-    request = urllib.request.Request(f"{address}/v1/chat/completions", json.dumps(ASKED).encode(), headers)
+    request = urllib.request.Request(f"{address}/v1/chat/completions", json.dumps(asked).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return bool(json.load(response)["choices"])

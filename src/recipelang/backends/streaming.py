@@ -64,7 +64,8 @@ class Assembly:
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take in an event; gives the text that it brought. Raises `BackendError`."""
-        self.usage = usage_of(event.get("usage")) or self.usage
+        if event.get("usage"):
+            self.usage = usage_of(event["usage"]) or self.usage
         choices = event.get("choices", [] if "usage" in event else None)
         if not isinstance(choices, list):
             raise garbage("an event has no choices")
@@ -74,8 +75,10 @@ class Assembly:
                 raise garbage("an event's choice is no object")
             self.finish = choice.get("finish_reason") or self.finish
             text = self._whole_characters(text_in(delta.get("content")))
-            self.refusals.append(text_in(delta.get("refusal")))
-            self._add_details(choice, delta)
+            if delta.get("refusal"):
+                self.refusals.append(text_in(delta["refusal"]))
+            if choice.get("logprobs") or delta.get("tool_calls"):
+                self._add_details(choice, delta)
         if text:
             self.texts.append(text)
         return text

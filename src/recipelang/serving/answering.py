@@ -30,7 +30,7 @@ from recipelang.serving.conversation import Api, Asked, Told, new_id, tool_calls
 from recipelang.serving.keeping import Shift
 from recipelang.serving.keys import Key, Keys
 from recipelang.serving.menu import Served
-from recipelang.serving.presence import while_there
+from recipelang.serving.presence import Presence, while_there
 from recipelang.serving.problems import OUR_MISTAKE, Problem, ProblemKind, problem_of, refused
 from recipelang.serving.receipt import Books, books_of, receipt_of
 from recipelang.serving.reports import LEFT, Report, Watcher
@@ -122,12 +122,14 @@ class Answering:
             with shift:
                 await self._while_there(receive, talk, self._streamed if asked.stream else self._whole)
 
-    async def _while_there(self, receive: Receive, talk: _Talk, answer: Callable[[_Talk], Awaitable[None]]) -> None:
+    async def _while_there(
+        self, receive: Receive, talk: _Talk, answer: Callable[[_Talk, Presence], Awaitable[None]]
+    ) -> None:
         """Answer; when the client goes away, everything that works for it is cancelled."""
 
-        async with while_there(receive):
+        async with while_there(receive) as there:
             try:
-                await answer(talk)
+                await answer(talk, there)
             except Problem as problem:
                 await talk.fail(problem, None, None)
             except RunFailure as failure:
@@ -140,27 +142,20 @@ class Answering:
                 _log.exception("request %s failed, and should not have", talk.number)
                 await talk.fail(OUR_MISTAKE, None, None)
 
-    async def _whole(self, talk: _Talk) -> None:
+    async def _whole(self, talk: _Talk, there: Presence) -> None:
         await talk.answer(await talk.run())
 
-    async def _streamed(self, talk: _Talk) -> None:
+    async def _streamed(self, talk: _Talk, there: Presence) -> None:
         """Comments until the first word; from then on pieces as they come."""
-        async with anyio.create_task_group() as group:
-            pulse = _Pulse(talk, self._keep_alive)
-            group.start_soon(pulse.beat)
-            result: RunResult | None = None
-            failure: Exception | None = None
-            try:
-                talk.pulse = pulse if talk.asked.dials.progress else None
-                result = await talk.run(pulse.say, pulse.call)
-                await pulse.stop()
-            except Exception as error:  # noqa: BLE001 - raised again outside, so that no exception group hides it
-                await pulse.stop()
-                failure = error
-        if result is not None:
-            await talk.end(result)
-        elif failure is not None:
-            raise failure
+        pulse = _Pulse(talk, self._keep_alive, there)
+        talk.pulse = pulse if talk.asked.dials.progress else None
+        try:
+            result = await talk.run(pulse.say, pulse.call)
+        except Exception:
+            await pulse.stop()
+            raise
+        await pulse.stop()
+        await talk.end(result)
 
 
 @dataclass(slots=True)
@@ -347,27 +342,25 @@ class _Pulse:
     A stream begins with its first word, comment or not: until then a failure still has an HTTP status of its own.
     """
 
-    def __init__(self, talk: _Talk, interval: float) -> None:
+    def __init__(self, talk: _Talk, interval: float, there: Presence) -> None:
         self._talk = talk
         self._interval = interval
+        self._there = there
         self._events: list[Event] = []
-        self._woken = anyio.Event()
         self._is_over = False
         self._quiet = anyio.Lock(fast_acquire=True)  # held while a comment is sent
+        there.after(interval, self._beat)
 
     def record(self, event: Event) -> None:
+        if not self._events:
+            self._there.after(0, self._beat)
         self._events.append(event)
-        self._woken.set()
 
-    async def beat(self) -> None:
-        while True:
-            with anyio.move_on_after(self._interval):
-                await self._woken.wait()
-            if self._is_over:
-                return
-            self._woken = anyio.Event()
-            with suppress(OSError):  # of a client that is gone; the run hears of it where it waits for that
-                await self._tell(b": keep-alive\n\n")
+    async def _beat(self) -> None:
+        with suppress(OSError):  # of a client that is gone; the run hears of it where it waits for that
+            await self._tell(b": keep-alive\n\n")
+        if not self._is_over:
+            self._there.after(self._interval, self._beat)
 
     async def say(self, text: str) -> None:
         """A piece of the answer."""
@@ -397,18 +390,18 @@ class _Pulse:
 
     async def stop(self) -> None:
         """No more comments; those that are still to be told are."""
-        self._is_over = True
-        self._woken.set()
-        async with self._quiet:
-            pass
-        if self._events:
+        if not self._is_over:
+            self._there.put_off()
             await self._tell()
+            self._is_over = True
 
     async def _tell(self, otherwise: bytes = b"") -> None:
         """What happened, or else that it is still there."""
         async with self._quiet:
-            await self._talk.start()
-            await self._talk.stream(self._comments() or otherwise)
+            told = self._comments() or otherwise
+            if told and not self._is_over:
+                await self._talk.start()
+                await self._talk.stream(told)
 
     def _comments(self) -> bytes:
         events, self._events = self._events, []
