@@ -29,8 +29,8 @@ DOMAIN = "domain(by = meaning)"
 LONGEST_ROW = 800
 """Characters of words in one pattern."""
 URGENT = ("urgent", "immediate", "asap", "deadline", "time-sensitive", "now", "critical window")
-REASKED = 0.75
-"""The same as `LIKENESS`, for a question asked again: two questions share words more easily than they mean the same."""
+REASKED = 0.95
+"""Of a threshold between two questions, the share that is right for `reask`."""
 SIGNS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 STANDARD = {
     "attack": "signals",
@@ -541,11 +541,11 @@ def _feedback(signals: Signals, part: Part) -> None:
 
 def _reasks(signals: Signals, part: Part) -> None:
     own, turns = part.get("name").text(), int(part.get("lookback_turns").number(1))
-    how = f"reask(request{f', turns = {min(8, turns)}' if turns > 1 else ''})"
+    how = f"reask(request{f', turns = {min(8, turns)}' if turns > 1 else ''}, by = meaning)"
     if turns > 8:
         part.get("lookback_turns").change("eight messages are looked back")
     threshold = REASKED * part.get("threshold").number(0.8)
-    part.change(f"it is likeness of words, not of embeddings: {threshold:.2f} is enough")
+    part.change(f"it is likeness by another encoder, or by words where there is none: {threshold:.2f} is enough")
     if signals.is_valued("reask", part):
         how = signals.declare(part, "score", how, f"{own}_likeness")
         signals.values[("reask", own)] = how
