@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from recipelang.ir.plan import Model
-from recipelang.runtime.ports import Backend, BackendError, Delta, ModelCall, Reply
+from recipelang.runtime.ports import Backend, BackendError, Delta, Departure, ModelCall, Reply
 from recipelang.runtime.values import Message
 
 CALL = ModelCall(Model("small", "lab", "small-1"), "solver", (Message("user", "Which planet is the largest?"),), 100)
 
 
 def model_call(**changes: Any) -> ModelCall:  # Any: the fields of a call
-    """`CALL` with some of it changed."""
-    return replace(CALL, **changes)
+    """`CALL` with some of it changed; a call of its own."""
+    return replace(CALL, **{"departure": Departure(), **changes})
 
 
 async def deltas_of(backend: Backend, call: ModelCall = CALL) -> list[Delta]:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from recipelang.backends.pace import ENOUGH, Pace
-from recipelang.runtime.ports import BackendError, FailureKind
+from recipelang.runtime.ports import BackendError, Departure, FailureKind
 
 SHRINKS_TO = 0.7
 """What is left of the limit when the endpoint says that it is overloaded."""
@@ -54,9 +54,9 @@ class Crowd:
         self._paces: dict[str, Pace] = {}
 
     @asynccontextmanager
-    async def call(self, alike: str) -> AsyncIterator[None]:
+    async def call(self, alike: str, departure: Departure) -> AsyncIterator[None]:
         """Around a call; `alike` names the calls that take about as long. Raises `BackendError` where too many wait already."""
-        await self._enter()
+        await self._enter(departure)
         self._started += 1
         number, began, had_room = self._started, self._timer(), self._has_room
         pace = self._paces.setdefault(alike, Pace())
@@ -101,7 +101,7 @@ class Crowd:
         self.limit = max(1.0, self.limit * to)
         self._shrunk, self._told = self._started, 0
 
-    async def _enter(self) -> None:
+    async def _enter(self, departure: Departure) -> None:
         if self._in_flight < int(self.limit) and not self._waiting:
             self._in_flight += 1
             return
@@ -110,8 +110,10 @@ class Crowd:
             raise BackendError(FailureKind.RATE_LIMIT, message, sent=False)
         turn = anyio.Event()
         self._waiting.append(turn)
+        departure.waits = True
         try:
             await turn.wait()
+            departure.waits = False
         except BaseException:
             if turn.is_set():  # the place was given just before the cancellation
                 self._in_flight -= 1

@@ -102,7 +102,7 @@ class Replicas:
     async def _taken(self, call: ModelCall) -> AsyncIterator[Backend]:
         async with AsyncExitStack() as stack:
             if self._crowd is not None:
-                await stack.enter_async_context(self._crowd.call(f"{call.model.name}/{call.role}"))
+                await stack.enter_async_context(self._crowd.call(f"{call.model.name}/{call.role}", call.departure))
             replica, model = self._chosen(call), call.model
             if self._plan.circuit:
                 stack.enter_context(self._circuit(replica, model).call(self._timer))

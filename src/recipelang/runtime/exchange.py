@@ -15,7 +15,7 @@ from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.failures import RunFailure, RunFailureKind
 from recipelang.runtime.frame import Frame
 from recipelang.runtime.ledger import Refused, Reservation
-from recipelang.runtime.ports import Backend, BackendError, FailureKind, ModelCall, Reply
+from recipelang.runtime.ports import Backend, BackendError, Departure, FailureKind, ModelCall, Reply
 from recipelang.runtime.prompts import most_used
 from recipelang.runtime.trace import messages_as_json
 from recipelang.runtime.values import NOTHING_MORE, Answer, Json, Message, Request, Usage
@@ -164,7 +164,7 @@ class Exchange:
                 await ended.wait()
             if not ended.is_set():
                 self.frame.execution.recorder.record("hedged", self.path, model=self.model.name, after=self.hedge)
-                await ask(replace(call, again=True))
+                await ask(replace(call, again=True, departure=Departure()))
         for failure in sorted(failures, key=_severity):
             if not replies or _severity(failure) == 0:
                 raise failure
@@ -198,7 +198,7 @@ class Exchange:
             self._broken(reservation, bug)
             raise
         except BaseException:
-            self._cancelled(reservation)
+            self._cancelled(reservation, sent=not call.departure.waits)
             raise
         self._replied(reservation, reply, execution.clock.now() - began)
         return reply
@@ -312,8 +312,13 @@ class Exchange:
             **_figures(usage, cost),
         )
 
-    def _cancelled(self, reservation: Reservation) -> None:
-        cost = self.frame.account.settle(reservation, reservation.at_most(), wasted=True)
+    def _cancelled(self, reservation: Reservation, *, sent: bool) -> None:
+        usage = reservation.at_most() if sent else Usage(0, 0)
+        cost: float | None = 0.0
+        if sent:
+            cost = self.frame.account.settle(reservation, usage, wasted=True)
+        else:
+            self.frame.account.give_back(reservation)
         timeout = self.scope is not None and self.scope.cancel_called
         self.frame.execution.recorder.record(
             "call_cancelled",
@@ -321,8 +326,9 @@ class Exchange:
             call=reservation.number,
             model=self.model.name,
             why="timeout" if timeout else "not needed",
-            tokens=reservation.tokens,
-            **_figures(reservation.at_most(), cost),
+            sent=sent,
+            tokens=usage.total,
+            **_figures(usage, cost),
         )
 
     async def _wait_to_retry(self, error: BackendError, attempt: int, *, at_once: bool = False) -> None:

@@ -14,6 +14,15 @@ from recipelang.runtime.values import NOTHING_MORE, Json, Message, TokenLogprob,
 _T = TypeVar("_T")
 
 
+@dataclass(slots=True)
+class Departure:
+    """Whether a call waits for something before it is sent; a backend that lets calls wait says so, and no other need.
+
+    One that is given up while it waits is no call, and can't be billed."""
+
+    waits: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCall:
     """One call as it is sent to a backend."""
@@ -36,6 +45,7 @@ class ModelCall:
     headers: Mapping[str, str] = field(
         default_factory=lambda: NOTHING_MORE
     )  # go with it and are no part of it: which trace it belongs to
+    departure: Departure = field(default_factory=Departure, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,9 @@ from recipelang.backends.cassettes import (
     replaying_function,
 )
 from recipelang.backends.cassettes.document import GivenUp, parse_cassette
+from recipelang.backends.replicas import Replicas
 from recipelang.backends.scripted import After, Script, ScriptedBackend
+from recipelang.ir.plan import Backend
 from recipelang.runtime.ports import BackendError, Delta, FailureKind, ModelCall, NotRecorded, Reply
 from recipelang.runtime.values import Message, TokenLogprob, Usage
 
@@ -208,6 +210,26 @@ async def _order(backend: Any, calls: Sequence[ModelCall]) -> list[tuple[float, 
         for call in calls:
             group.start_soon(one, call)
     return found
+
+
+async def test_a_call_that_was_given_up_before_it_was_sent_is_so_again() -> None:
+    taken = io.StringIO()
+    lab = Replicas(Backend("lab", "openai", "u", parallel=1), [("u", ScriptedBackend({"*": After(10, "late")}))])
+    recorded_lab, calls = recording(lab, Cassette(taken)), [model_call(sample=0), model_call(sample=1)]
+    with anyio.move_on_after(2):
+        async with anyio.create_task_group() as group:
+            for call in calls:
+                group.start_soon(recorded_lab.complete, call)
+    assert sorted(call.departure.waits for call in calls) == [False, True]
+    replay, again = (
+        replaying(Replay(parse_cassette("it.cassette", taken.getvalue()))),
+        [model_call(sample=0), model_call(sample=1)],
+    )
+    with anyio.move_on_after(2):
+        async with anyio.create_task_group() as group:
+            for call in again:
+                group.start_soon(replay.complete, call)
+    assert [call.departure for call in again] == [call.departure for call in calls]
 
 
 async def test_a_call_that_was_given_up_waits_until_it_is_given_up_again() -> None:

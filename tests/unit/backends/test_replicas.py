@@ -17,7 +17,7 @@ from recipelang.backends.crowding import Crowd
 from recipelang.backends.replicas import Replicas
 from recipelang.backends.scripted import After, Outcome, ScriptedBackend
 from recipelang.ir.plan import Backend
-from recipelang.runtime.ports import BackendError, Delta, FailureKind, ModelCall, Reply
+from recipelang.runtime.ports import BackendError, Delta, Departure, FailureKind, ModelCall, Reply
 from recipelang.runtime.values import Message
 
 pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
@@ -245,7 +245,7 @@ async def test_no_more_are_called_at_once_and_too_many_that_wait_are_refused() -
 
 async def fail_in(crowd: Crowd, error: BackendError) -> None:
     with suppress(BackendError):
-        async with crowd.call("it"):
+        async with crowd.call("it", Departure()):
             await anyio.sleep(1)
             raise error
 
@@ -261,7 +261,7 @@ async def test_the_limit_shrinks_once_for_all_that_were_in_flight_and_grows_with
     await fail_in(crowd, DOWN)
     assert 4.8 < crowd.limit < 5
     for _ in range(200):
-        async with crowd.call("it"):
+        async with crowd.call("it", Departure()):
             pass
     assert crowd.limit == 10
 
@@ -270,15 +270,15 @@ async def test_who_is_given_up_while_it_waits_leaves_its_place() -> None:
     crowd = Crowd(1, 5, anyio.current_time)
 
     async def wait() -> None:
-        async with crowd.call("it"):
+        async with crowd.call("it", Departure()):
             raise AssertionError("it is not its turn")
 
-    async with crowd.call("it"), anyio.create_task_group() as group:
+    async with crowd.call("it", Departure()), anyio.create_task_group() as group:
         for _ in range(3):
             group.start_soon(wait)
         await anyio.sleep(1)
         group.cancel_scope.cancel()
-    async with crowd.call("it"):
+    async with crowd.call("it", Departure()):
         pass
 
 
@@ -314,7 +314,7 @@ async def asked_by(callers: int, lab: Replicas, seconds: float, call: ModelCall 
 
     async def keep_asking() -> None:
         while True:
-            await lab.complete(call)
+            await lab.complete(replace(call, departure=Departure()))
 
     async with anyio.create_task_group() as group:
         for _ in range(callers):

@@ -166,5 +166,5 @@ async def test_a_run_that_is_resumed_pays_nothing_for_what_was_known(tmp_path: P
 async def test_all_that_is_sent_tells_calls_apart() -> None:
     """What a reply depends on is in its name: a field of a call that is added must be thought of here."""
     told = {"model", "messages", "max_tokens", "temperature", "logprobs", "schema", "tools", "seed", "strict", "others"}
-    not_sent = {"role", "sample", "again", "headers"}
+    not_sent = {"role", "sample", "again", "headers", "departure"}
     assert set(ModelCall.__slots__) == told | not_sent

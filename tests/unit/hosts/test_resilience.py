@@ -91,6 +91,21 @@ async def test_a_retry_after_a_stall_goes_to_the_other_address() -> None:
     assert len(bad.requests) == 1
 
 
+async def test_a_call_that_is_given_up_while_it_waits_for_others_is_no_call() -> None:
+    with Upstream([STALL]) as upstream:
+        racing = "fanout xs = speak(model = small) for n in [1, 2, 3] { timeout = 300ms, on_error = skip }\n return first(xs)"
+        async with Engine(plan_of(f'url = "{upstream.url}", parallel = 1', racing)) as engine:
+            with pytest.raises(RunFailure) as raised:
+                await engine.run("main", QUESTION)
+    assert len(upstream.requests) == 1
+    assert raised.value.trace is not None
+    assert raised.value.spend is not None
+    given_up = sorted((event.data["sent"], event.data["tokens"]) for event in raised.value.trace.of("call_cancelled"))
+    assert [sent for sent, _ in given_up] == [False, False, True]
+    assert [tokens for _, tokens in given_up[:2]] == [0, 0]
+    assert (raised.value.spend.calls, raised.value.spend.tokens) == (1, given_up[2][1])
+
+
 async def test_a_run_whose_endpoint_is_not_there_has_used_nothing() -> None:
     with Upstream() as upstream:
         pass

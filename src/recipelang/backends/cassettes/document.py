@@ -28,7 +28,9 @@ class CassetteProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A call that was cancelled before it was answered."""
+    """A call that was cancelled before it was answered, or even before it was sent."""
+
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +189,8 @@ def _outcome_as_json(outcome: Outcome) -> dict[str, Json]:
             return {"gave": value}
         case Raised(error, message):
             return {"raised": {"error": error, "message": message}}
-        case GivenUp():
-            return {"given_up": True}
+        case GivenUp(sent):
+            return {"given_up": True, **({} if sent else {"sent": False})}
 
 
 def reply_as_json(reply: Reply) -> dict[str, Json]:
@@ -337,7 +339,7 @@ def _outcome(entry: Mapping[str, Json]) -> Outcome:
     if "raised" in entry:
         return Raised(entry["raised"]["error"], entry["raised"]["message"])
     if "given_up" in entry:
-        return GivenUp()
+        return GivenUp(entry.get("sent", True))
     raise ValueError(f"line {entry['line']} does not say how its call ended")
 
 

@@ -23,7 +23,16 @@ from recipelang.backends.cassettes.document import (
     line_of,
 )
 from recipelang.quick import dataclass, field, replace
-from recipelang.runtime.ports import Backend, BackendError, Delta, HostFunction, ModelCall, NotRecorded, Reply
+from recipelang.runtime.ports import (
+    Backend,
+    BackendError,
+    Delta,
+    Departure,
+    HostFunction,
+    ModelCall,
+    NotRecorded,
+    Reply,
+)
 from recipelang.runtime.values import Json
 
 T = TypeVar("T")
@@ -97,13 +106,13 @@ class RecordingBackend:
     cassette: Cassette
 
     async def complete(self, call: ModelCall) -> Reply:
-        with _Listening(self.cassette, asked_of(call)) as listening:
+        with _Listening(self.cassette, asked_of(call), departure=call.departure) as listening:
             reply = await listening.to(self.backend.complete(call))
             listening.outcome = reply
             return reply
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
-        with _Listening(self.cassette, asked_of(call)) as listening:
+        with _Listening(self.cassette, asked_of(call), departure=call.departure) as listening:
             async with aclosing(self.backend.stream(call)) as deltas:
                 async for delta in deltas:
                     listening.hear(delta)
@@ -148,6 +157,7 @@ class _Listening:
     pieces: list[tuple[float, str]] = field(default_factory=list)
     written: bool = False
     waited: Waiting[Any] | None = None
+    departure: Departure = field(default_factory=Departure)
 
     def to(self, awaited: Awaitable[T]) -> Waiting[T]:
         """The same awaitable, of which it is kept whether anything was waited for."""
@@ -170,7 +180,7 @@ class _Listening:
         if isinstance(error, BackendError):
             self.outcome = replace(error)
         elif error is not None and not isinstance(error, Exception) and self.outcome is None:
-            self.outcome = GivenUp()
+            self.outcome = GivenUp(sent=not self.departure.waits)
         if self.outcome is not None:
             self._write()
 

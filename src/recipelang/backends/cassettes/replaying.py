@@ -100,7 +100,7 @@ class ReplayingBackend:
         recorded = self.replay.take(asked_of(call))
         with self.replay.playing(recorded) as began:
             await _ended(recorded, began)
-            return await replied_again(recorded)
+            return await replied_again(recorded, call)
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Delta]:
         recorded = self.replay.take(asked_of(call))
@@ -109,14 +109,15 @@ class ReplayingBackend:
                 await _until(began + after)
                 yield Delta(text)
             await _ended(recorded, began)
-            reply = await replied_again(recorded)
+            reply = await replied_again(recorded, call)
             if not recorded.pieces and reply.text:  # it was recorded as a whole
                 yield Delta(reply.text)
             yield Delta(reply=reply)
 
 
-async def replied_again(recorded: RecordedCall) -> Reply:
+async def replied_again(recorded: RecordedCall, call: ModelCall) -> Reply:
     """How a call of a model ended, once more and at once."""
+    call.departure.waits = isinstance(recorded.outcome, GivenUp) and not recorded.outcome.sent
     match recorded.outcome:
         case Reply() as reply:
             return reply

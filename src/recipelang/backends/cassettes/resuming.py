@@ -34,6 +34,7 @@ from recipelang.runtime.ports import (
     Backend,
     BackendError,
     Delta,
+    Departure,
     FailureKind,
     HostFunction,
     ModelCall,
@@ -173,7 +174,9 @@ class Kept:
     # ------------------------------------------------------------ what is new
 
     @asynccontextmanager
-    async def making(self, asked: Mapping[str, Json], usage: Usage | None, cost: float | None) -> AsyncGenerator[Made]:
+    async def making(
+        self, asked: Mapping[str, Json], usage: Usage | None, cost: float | None, departure: Departure | None = None
+    ) -> AsyncGenerator[Made]:
         """A call from before it is sent until it has ended, however it does."""
         await self._catch_up()
         self._calls += 1
@@ -188,7 +191,8 @@ class Kept:
             raise
         except BaseException:
             if not made.is_written:
-                self._given_up.append(made.line(GivenUp()))
+                sent = departure is None or not departure.waits
+                self._given_up.append(made.line(GivenUp(sent)))
             raise
 
     async def _add(self, lines: Sequence[str], *, ended: bool = False) -> None:
@@ -243,8 +247,8 @@ class KeepingBackend:
         asked = asked_of(call)
         done = await kept.done_before(asked)
         if done is not None:
-            return await _heard_again(kept, done)
-        async with kept.making(asked, *_most(call)) as made:
+            return await _heard_again(kept, done, call)
+        async with kept.making(asked, *_most(call), call.departure) as made:
             reply = await self.backend.complete(call)
             await made.ended(reply)
             return reply
@@ -254,7 +258,7 @@ class KeepingBackend:
         asked = asked_of(call)
         done = None if kept is None else await kept.done_before(asked)
         if kept is not None and done is not None:
-            reply = await _heard_again(kept, done)
+            reply = await _heard_again(kept, done, call)
             yield Delta(reply.text, reply)
             return
         async with aclosing(self.backend.stream(call)) as deltas:
@@ -262,17 +266,18 @@ class KeepingBackend:
                 async for delta in deltas:
                     yield delta
                 return
-            async with kept.making(asked, *_most(call)) as made:
+            async with kept.making(asked, *_most(call), call.departure) as made:
                 async for delta in deltas:
                     if delta.reply is not None:
                         await made.ended(delta.reply)
                     yield delta
 
 
-async def _heard_again(kept: Kept, done: RecordedCall) -> Reply:
+async def _heard_again(kept: Kept, done: RecordedCall, call: ModelCall) -> Reply:
     if isinstance(done.outcome, GivenUp):
+        call.departure.waits = not done.outcome.sent
         await kept.given_up_again()
-    return await replied_again(done)
+    return await replied_again(done, call)
 
 
 def _most(call: ModelCall) -> tuple[Usage, float | None]:
