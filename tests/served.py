@@ -15,7 +15,6 @@ from recipelang.serving import app
 from upstream import PATIENCE, Script, Upstream, replying
 
 TEAM = """
-use std.auto
 use std.direct
 use std.fusion
 use std.confidence
@@ -56,7 +55,6 @@ expose "fixed" = fixed(small)
 expose "fallen" = fallen(small, large)
 expose "summed" = summed(small)
 expose "routed" = routed(small, large)
-expose "dialled" = auto(models = [small, large])
 """
 
 

@@ -14,8 +14,8 @@ from anthropic.types.beta import message_create_params as beta_message_create_pa
 from openai.types.chat import completion_create_params
 from openai.types.responses import response_create_params
 
-from recipelang.serving import Report
-from served import serving
+from recipelang.serving import Report, app
+from served import running, team_file
 from upstream import PATIENCE, Upstream, answered, completion, replying
 
 SCHEMA = {"type": "object", "properties": {"planet": {"type": "string"}}, "required": ["planet"]}
@@ -23,6 +23,13 @@ TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type
 FLAT = {"type": "function", "name": "look_up", "parameters": {"type": "object"}}
 BLOCK = {"name": "look_up", "input_schema": {"type": "object"}}
 NAMED = {"type": "function", "function": {"name": "look_up"}}
+DIALLED = """
+use std.auto
+backend lab {{ kind = openai, url = "{url}" }}
+model small {{ backend = lab, id = "small-1", price = {{ input = $0.05, output = $0.20 }}, rating = 900 }}
+model large {{ backend = lab, id = "large-1", price = {{ input = $2, output = $12 }}, rating = 1400 }}
+expose "dialled" = auto(models = [small, large])
+"""
 ODDS = {"token": "Jupiter", "logprob": -0.1, "top_logprobs": [{"token": "Jupiter", "logprob": -0.1}]}
 
 
@@ -307,8 +314,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             return answered(completion('{"planet": "Jupiter"}'))
         return answered(completion("Jupiter", logprobs={"content": [ODDS]} if request.json.get("logprobs") else None))
 
-    with serving(tmp_path_factory.mktemp("fields"), script, watchers=[reports.put]) as (address, upstream):
-        yield World(address, upstream, reports)
+    folder = tmp_path_factory.mktemp("fields")
+    with Upstream(script) as upstream:
+        (folder / "dialled.recipe").write_text(DIALLED.format(url=upstream.url), encoding="utf-8")
+        application = app(team_file(folder, upstream), folder / "dialled.recipe", watchers=[reports.put])
+        with running(application) as address:
+            yield World(address, upstream, reports)
 
 
 @pytest.mark.parametrize(("path", "name", "one"), list(cases()))
