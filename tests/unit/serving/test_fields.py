@@ -265,14 +265,14 @@ def cases() -> Iterator[Any]:
 
 @dataclass
 class World:
-    address: str
+    client: httpx2.Client
     upstream: Upstream
     reports: Queue[Report]
     report: Report = field(init=False)  # of the last request
 
     def post(self, path: str, body: Mapping[str, Any]) -> httpx2.Response:
         self.upstream.requests.clear()
-        answer = httpx2.post(f"{self.address}{path}", json=body)
+        answer = self.client.post(path, json=body)
         self.report = self.reports.get(timeout=PATIENCE)
         return answer
 
@@ -318,8 +318,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with Upstream(script) as upstream:
         (folder / "dialled.recipe").write_text(DIALLED.format(url=upstream.url), encoding="utf-8")
         application = app(team_file(folder, upstream), folder / "dialled.recipe", watchers=[reports.put])
-        with running(application) as address:
-            yield World(address, upstream, reports)
+        with running(application) as address, httpx2.Client(base_url=address) as client:
+            yield World(client, upstream, reports)
 
 
 @pytest.mark.parametrize(("path", "name", "one"), list(cases()))
