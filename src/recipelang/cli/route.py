@@ -62,6 +62,9 @@ def _lines(found: Route) -> Iterator[str]:
             by = ", ".join(f"by {means}" for means in signal.by)
             told_so = " · ".join(part for part in (why, reads, by) if part)
             yield f"  {signal.name:<{widest}}  {values[signal.name]:<6}  {told_so}".rstrip()
+    for boundary in found.boundaries:
+        kept = ", ".join(boundary.withheld) or "no model"
+        yield f"boundary {boundary.name} {f'holds: {kept} may not see the request' if boundary.holds else 'does not hold'}"
     for choice in found.choices:
         yield f"{choice.step}, in {choice.recipe}{f', by {choice.by}' if choice.by else ''}"
         for arm in choice.arms:

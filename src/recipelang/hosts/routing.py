@@ -20,6 +20,7 @@ from recipelang.ir.expressions import (
 from recipelang.ir.plan import Arm, Choose, Entry, Let, Plan, RecipeCall, RoleCall, Run
 from recipelang.ir.reading import names_in, names_read, weighs
 from recipelang.quick import dataclass, field, replace
+from recipelang.runtime.boundaries import prepare_boundaries, withheld
 from recipelang.runtime.expressions import StepFailed, compile_expression
 from recipelang.runtime.prospects import ESTIMATES, Bounds, bound_of_arm, bounds_of_arms, prospect, rank
 from recipelang.runtime.readings import Readings, Why
@@ -92,6 +93,15 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundarySeen:
+    """A boundary: whether it holds for a request, and which models and functions may then see nothing of it."""
+
+    name: str
+    holds: bool
+    withheld: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """The way of a request through an entry, as far as it does not hang on what models say."""
 
@@ -99,6 +109,7 @@ class Route:
     recipe: str
     signals: tuple[SignalRead, ...]
     choices: tuple[Choice, ...]
+    boundaries: tuple[BoundarySeen, ...] = ()
 
 
 def route(plan: Plan, entry: Entry, request: Request) -> Route:
@@ -120,7 +131,13 @@ def route(plan: Plan, entry: Entry, request: Request) -> Route:
         )
         for name, signal in own.signals.items()
     )
-    return Route(entry.name, entry.recipe, signals, tuple(walk.choices))
+    return Route(entry.name, entry.recipe, signals, tuple(walk.choices), tuple(_boundaries(own, request)))
+
+
+def _boundaries(plan: Plan, request: Request) -> Iterator[BoundarySeen]:
+    for boundary in prepare_boundaries(plan):
+        kept = tuple(withheld((boundary,), plan, (request,)))
+        yield BoundarySeen(boundary.name, boundary.holds(request), kept)
 
 
 def called(plan: Plan, entry: Entry) -> str:
@@ -313,4 +330,4 @@ def told(value: Json) -> str:
             return str(value)
 
 
-__all__ = ["ArmSeen", "Choice", "Estimate", "Part", "Route", "SignalRead", "called", "route", "told"]
+__all__ = ["ArmSeen", "BoundarySeen", "Choice", "Estimate", "Part", "Route", "SignalRead", "called", "route", "told"]

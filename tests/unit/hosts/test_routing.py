@@ -94,3 +94,38 @@ async def test_words_of_the_request_are_told_only_where_texts_are() -> None:
     )
     mine = next(event.data for event in outcome.trace.of("signal") if event.data["name"] == "mine")
     assert (mine["value"], mine["words"]) == (True, [])
+
+
+BOUNDED = """
+boundary inside { when = contains(request.conversation, "secret plan"), allow = it.name == "small" }
+recipe main(quick: model, thorough: model) -> answer {
+  choose reply {
+    when inside => speak(model = quick)
+    otherwise   => speak(model = thorough)
+  }
+  return reply
+}
+"""
+
+
+@pytest.mark.parametrize(("question", "kept"), [("The secret plan?", True), ("What is it?", False)])
+def test_a_boundary_is_told_with_those_who_may_not_see_the_request(question: str, kept: bool) -> None:
+    plan = plan_of(BOUNDED)
+    way = route(plan, bound_entry(plan, "main", {"quick": "small", "thorough": "large"}, []), asking(question))
+    (boundary,) = way.boundaries
+    assert (boundary.name, boundary.holds) == ("inside", kept)
+    assert ("large" in boundary.withheld, "small" in boundary.withheld) == (kept, False)
+
+
+def test_what_looked_is_told_where_it_may_differ_by_machine() -> None:
+    plan = plan_of(
+        'signal near: bool = similar(["Briefly, please."], by = meaning) > 0.9\nsignal tongue: bool = language() == en\n'
+        + POLICY.replace("when brief => speak", "when brief and near and tongue => speak")
+    )
+    way = route(
+        plan, bound_entry(plan, "main", {"quick": "small", "thorough": "large"}, []), asking("Briefly, please.")
+    )
+    by = {signal.name: signal.by for signal in way.signals}
+    assert by["near"][0] in ("use_multilingual_3", "words, for want of use_multilingual_3")
+    assert by["tongue"][0] in ("py3langid", "common words")
+    assert by["brief"] == ()
