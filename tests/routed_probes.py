@@ -72,6 +72,10 @@ def _request(variant: dict[str, Any]) -> Any:
             around = " ".join([padding["text"]] * padding.get("repeat", 1))
             text = f"{around} {text}" if padding.get("placement", "before") == "before" else f"{text} {around}"
         messages = [{"role": "user", "content": text}]
+    for number, message in enumerate(messages):
+        message.setdefault("content", "")
+        if message["role"] == "tool":
+            message.setdefault("tool_call_id", f"call-{number}")
     told = {**variant.get("metadata", {}), **{key.lower(): value for key, value in variant.get("headers", {}).items()}}
     return request_of(
         messages, tools=variant.get("tools", []), metadata={key: str(value) for key, value in told.items()}

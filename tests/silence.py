@@ -42,7 +42,7 @@ def _others(value: Any) -> Iterator[Any]:
     elif isinstance(value, (int, float)):
         yield from (value + 1, value * 0.5, 97, 3, -1, 10**6)
     else:
-        yield f"{value} changed"
+        yield from (f"{value} changed", "something else")
 
 
 def _paths(data: Any, here: Path = ()) -> Iterator[Path]:

@@ -22,7 +22,7 @@ RUNNABLE = ("direct", "confidence", "fusion", "remom", "workflows", "ratings")
 DEFAULT = "default"
 """What the routing of the file itself is called."""
 AUTO = "vllm-sr/auto"
-"""What clients ask for where nothing else is said."""
+"""What clients can always ask for."""
 _SHOWN = ("routing", "recipes", "decisions", "categories", "signals")
 
 
@@ -137,7 +137,7 @@ class _File:
             ]
             for part in told:
                 yield from self.names.expose(part, part.text(), call)
-            if not told:
+            if AUTO not in self.names.exposed:
                 yield from self.names.expose(policy.routing, AUTO, call)
 
     def _signals(self, routing: Part, own: str) -> Signals:

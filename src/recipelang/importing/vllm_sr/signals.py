@@ -135,16 +135,16 @@ class Signals:
         rules = [(own, value) for (kind, own), value in self.values.items() if kind == family]
         if len(rules) < 2 or not self.one_wins():
             for own, _ in rules:
-                self.conditions[(family, own)] = Condition(self._named(own, self.conditions[(family, own)]))
+                self.conditions[(family, own)] = Condition(self.named(own, self.conditions[(family, own)]))
             return
         nearest = self.names.name("nearest", self.within)
         self.lines.append("# Of several examples that a request is like, the nearest counts.")
         self.lines.append(f"signal {nearest}: score = max({', '.join(value for _, value in rules)})\n")
         for own, value in rules:
             won = all_of([self.conditions[(family, own)], compared(value, "==", nearest)])
-            self.conditions[(family, own)] = Condition(self._named(own, won))
+            self.conditions[(family, own)] = Condition(self.named(own, won))
 
-    def _named(self, own: str, condition: Condition) -> str:
+    def named(self, own: str, condition: Condition) -> str:
         name = self.names.name(own, self.within)
         self.lines.append(f"signal {name}: bool = {condition.text}\n")
         return name
