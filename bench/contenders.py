@@ -1,7 +1,8 @@
-"""The same three pieces of work by an engine, by hand and by LangGraph; run by `bench/engine.py`, one process a figure.
+"""The same pieces of work by an engine, by hand, by LangGraph and by TensorZero; run by `bench/engine.py`, one process a figure.
 
 `python bench/contenders.py CONTENDER CASE IN_FLIGHT URL SECONDS` prints a line of JSON. Without a URL (`-`) every call is
-answered in process, and what is left is what the orchestration costs by itself.
+answered in process, and what is left is what the orchestration costs by itself. `recipelang` is as it is installed without extras,
+whatever else there is; `recipelang-fast` has the extra `fast`: orjson, and the event loop uvloop.
 """
 
 from __future__ import annotations
@@ -194,9 +195,39 @@ def langgraph(case: str, post: Post) -> Work:
     return work
 
 
+async def tensorzero(case: str, url: str, stack: AsyncExitStack) -> Work:
+    """Its gateway inside this process: a fan-out and its synthesis are a variant of its own, a mixture of n."""
+    from tensorzero import AsyncTensorZeroGateway  # type: ignore[import-not-found]  # of an environment of its own
+
+    told = ["[gateway]", "observability.enabled = false"]
+    for model in ("base", *PANEL):
+        told += [f"[models.{model}]", 'routing = ["mock"]', f"[models.{model}.providers.mock]", 'type = "openai"']
+        told += [f'model_name = "{model}"', f'api_base = "{url}/v1/"', 'api_key_location = "none"']
+    asks = 'type = "chat_completion"\ntemperature = 0.7\nmax_tokens = 256'
+    told += ['[functions.one]\ntype = "chat"', f'[functions.one.variants.v]\nmodel = "base"\n{asks}']
+    told += ['[functions.fanout]\ntype = "chat"', "[functions.fanout.experimentation]", 'type = "static"']
+    told += ['candidate_variants = ["mix"]']
+    told += [f'[functions.fanout.variants.{model}]\nmodel = "{model}"\n{asks}' for model in PANEL]
+    told += ['[functions.fanout.variants.mix]\ntype = "experimental_mixture_of_n"', f"candidates = {list(PANEL)}"]
+    told += ['[functions.fanout.variants.mix.fuser]\nmodel = "base"']
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tensorzero.toml"
+        path.write_text("\n".join(told))
+        gateway = await AsyncTensorZeroGateway.build_embedded(config_file=str(path))
+    stack.push_async_callback(gateway.close)
+    asked = {"system": MESSAGES[0]["content"], "messages": [MESSAGES[1]]}
+
+    async def work() -> str:
+        return str((await gateway.inference(function_name=case, input=asked)).content[0].text)
+
+    return work
+
+
 async def made(contender: str, case: str, url: str, stack: AsyncExitStack) -> Work:
-    if contender == "recipelang":
+    if contender.startswith("recipelang"):
         return await engine(case, url, stack)
+    if contender == "tensorzero":
+        return await tensorzero(case, url, stack)
     if contender == "langgraph":
         return langgraph(case, await posting("httpx", url, stack))
     return by_hand(case, await posting(contender, url, stack))
@@ -236,4 +267,10 @@ def peak() -> float:
 
 if __name__ == "__main__":
     who, what, many, where, how_long = sys.argv[1:]
-    print(json.dumps(asyncio.run(measured(who, what, int(many), where, float(how_long)))))
+    loops: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if who == "recipelang-fast":
+        from uvloop import new_event_loop as loops
+    elif who == "recipelang":
+        sys.modules["orjson"] = None  # type: ignore[assignment]  # so that it is not found
+    with asyncio.Runner(loop_factory=loops) as runner:
+        print(json.dumps(runner.run(measured(who, what, int(many), where, float(how_long)))))

@@ -1,9 +1,10 @@
-"""What a run costs: `python bench/engine.py [--rounds 5] [--seconds 1] [--json FILE] [--plot FILE] [--langgraph PYTHON]`.
+"""What a run costs: `python bench/engine.py [--rounds 5] [--seconds 1] [--case TEXT] [--json FILE] [--plot FILE]`.
 
-The engine against the same work written by hand over httpx2, aiohttp and httpx (those that are installed), and against
-LangGraph where `--langgraph` names the Python of an environment that has `langgraph` and `httpx`. Every figure is the
-median over rounds that take the contenders in turn, each in a fresh process, against one upstream (`bench/answering.py`)
-that answers after 20 ms: a busy machine slows all alike, so that the ratios say more than the microseconds.
+The engine, as it is installed and with the extra `fast`, against the same work written by hand over httpx2, aiohttp and httpx
+(those that are installed); against LangGraph where `--langgraph` names the Python of an environment that has `langgraph` and
+`httpx`; and against TensorZero's gateway, inside the process, where `--tensorzero` names one that has `tensorzero`. Every
+figure is the median over rounds that take the contenders in turn, each in a fresh process, against one upstream
+(`bench/answering.py`) that answers after 20 ms: a busy machine slows all alike, so that the ratios say more than the microseconds.
 """
 
 from __future__ import annotations
@@ -36,11 +37,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="an SVG of CPU per fan-out over calls in flight")
     parser.add_argument("--langgraph", metavar="PYTHON")
+    parser.add_argument("--tensorzero", metavar="PYTHON")
     asked = parser.parse_args()
     pythons = {"recipelang": sys.executable}
+    if find_spec("uvloop") and find_spec("orjson"):
+        pythons["recipelang-fast"] = sys.executable
     pythons |= {client: sys.executable for client in ("httpx2", "aiohttp", "httpx") if find_spec(client)}
     if asked.langgraph:
         pythons["langgraph"] = asked.langgraph
+    if asked.tensorzero:
+        pythons["tensorzero"] = asked.tensorzero
     found: dict[Key, dict[str, list[dict[str, Any]]]] = {}
     with upstream() as url:
         for _ in range(asked.rounds):
@@ -65,6 +71,8 @@ def cases(wanted: str) -> list[Key]:
 
 def fits(who: str, key: Key) -> bool:
     where, case, in_flight = key
+    if who == "tensorzero":
+        return where == "http" and case in ("one", "fanout")
     if where == "alone":
         return who in ("recipelang", "httpx2", "langgraph")  # by hand it is the same whatever the client
     return not (who in SLOW and in_flight > 100) and not (who == "langgraph" and case == "quorum")
@@ -88,7 +96,7 @@ def measure(python: str, who: str, key: Key, url: str, seconds: float) -> dict[s
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}\n{done.stderr}")
-    return dict(json.loads(done.stdout))
+    return dict(json.loads(done.stdout.splitlines()[-1]))  # before it a library may say something of its own
 
 
 def middle(rounds: list[dict[str, Any]]) -> dict[str, float]:
@@ -96,14 +104,14 @@ def middle(rounds: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def show(medians: dict[Key, dict[str, dict[str, float]]]) -> None:
-    print(f"{'':22} {'':12} {'CPU µs/run':>10} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8} {'runs/s':>8} {'MB':>5}")
+    print(f"{'':22} {'':15} {'CPU µs/run':>10} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8} {'runs/s':>8} {'MB':>5}")
     for (where, case, in_flight), by in medians.items():
         for who, f in by.items():
             label = f"{where} {case} × {in_flight}"
             ratio = f["cpu_us"] / by["recipelang"]["cpu_us"]
             name = "by hand" if where == "alone" and who == "httpx2" else who
             print(
-                f"{label:22} {name:12} {f['cpu_us']:10.0f} {ratio:6.2f} {f['p50']:8.2f} {f['p99']:8.2f}"
+                f"{label:22} {name:15} {f['cpu_us']:10.0f} {ratio:6.2f} {f['p50']:8.2f} {f['p99']:8.2f}"
                 f" {f['per_second']:8.0f} {f['mb']:5.0f}"
             )
 
@@ -119,7 +127,7 @@ def drawn(medians: dict[Key, dict[str, dict[str, float]]]) -> str:
     most = max((cost for _, cost, _ in bars), default=1.0)
     parts = []
     for row, (label, cost, who) in enumerate(bars):
-        y, colour = 24 + 22 * row, "#3b6fb6" if who == "recipelang" else "#b8bec8"
+        y, colour = 24 + 22 * row, "#3b6fb6" if who.startswith("recipelang") else "#b8bec8"
         parts.append(
             f'<text x="190" y="{y + 13}" text-anchor="end">{label}</text>'
             f'<rect x="198" y="{y}" width="{400 * cost / most:.1f}" height="16" fill="{colour}"/>'
