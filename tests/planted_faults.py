@@ -14,6 +14,7 @@ from recipelang.ir.certificate import Bound, Linear
 from recipelang.runtime import admission, calling, exchange, ledger, prompts
 from recipelang.runtime.exchange import Exchange
 from recipelang.runtime.ledger import Account, Totals
+from recipelang.runtime.ports import BackendError
 from recipelang.runtime.values import Usage
 from recipelang.validation import boundaries, bounds, evaluating
 from recipelang.validation.bounds import Prover, Use
@@ -254,11 +255,11 @@ def _nothing_wasted(self: Account, reservation: Any, usage: Any, wasted: bool = 
     return None if wasted else _SETTLE(self, reservation, usage, wasted)
 
 
-def _quietly(self: Exchange, reservation: Any) -> None:
+def _quietly(self: Exchange, reservation: Any, *, sent: bool) -> None:
     """A call that was cancelled is forgotten."""
 
 
-def _as_if_unused(self: Exchange, reservation: Any) -> None:
+def _as_if_unused(self: Exchange, reservation: Any, *, sent: bool) -> None:
     self._wasted(reservation, Usage(0, 0), "cancelled", "")
 
 
@@ -267,6 +268,13 @@ def _patient(*arguments: Any, **named: Any) -> Any:
 
 
 _PREPARED = calling.prepare_role_call
+_FAILED = Exchange._failed
+
+
+def _as_if_unsent(self: Exchange, reservation: Any, error: BackendError) -> None:
+    _FAILED(self, reservation, replace(error, sent=False))
+
+
 _IN_TIME = Exchange.in_time
 
 
@@ -284,6 +292,7 @@ RUNTIME = (
     fault("completion tokens are not reserved", (Account, "reserve", _only_prompts)),
     fault("accounts around a call are not settled", (Account, "settle", _own_account)),
     fault("calls that failed are free", (Account, "settle", _nothing_wasted)),
+    fault("calls that failed count as never sent", (Exchange, "_failed", _as_if_unsent)),
     fault("calls that were cancelled are forgotten", (Exchange, "_cancelled", _quietly)),
     fault("calls that were cancelled are free", (Exchange, "_cancelled", _as_if_unused)),
     fault("every usage is believed", (exchange, "_told", lambda usage, answered=False: usage)),
