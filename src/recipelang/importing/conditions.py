@@ -36,6 +36,8 @@ def negated(condition: Condition) -> Condition:
     if condition.binds == 2:
         inner = condition.text.removeprefix("not ")
         return Condition(inner) if " " not in inner else Condition(f"not ({condition.text})", 2)
+    if condition.binds == 3 and condition.text.count(" == ") == 1:
+        return Condition(condition.text.replace(" == ", " != "), 3)
     return Condition(f"not {condition.within(2)}", 2)
 
 

@@ -12,7 +12,8 @@ def test_brackets_stand_where_they_are_needed() -> None:
     assert any_of([A, all_of([B, C])]).text == "a or b and c"
     assert negated(any_of([A, B])).text == "not (a or b)"
     assert all_of([negated(A), compared("x", ">", "1")]).text == "not a and x > 1"
-    assert negated(compared("x", "==", "1")).text == "not x == 1"
+    assert negated(compared("x", "==", "1")).text == "x != 1"
+    assert negated(compared("x", "<", "1")).text == "not x < 1"
 
 
 def test_what_is_always_or_never_so_is_left_out() -> None:
