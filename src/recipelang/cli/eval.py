@@ -252,7 +252,8 @@ class _Contest:
         if self._pack is None:
             return path, plan_and_default(path, self._given.uses)[0]
         place = path if Path(path).is_file() or path.startswith("std.") else f"std.{path}"
-        alone = plan_and_default(place, self._given.uses)[0] if Path(path).is_file() or self._given.uses else None
+        has_own = Path(path).is_file() or self._given.uses
+        alone = plan_and_default(place, self._given.uses, UNPRICED)[0] if has_own else None
         known = None if alone is None else {model.id for model in alone.models.values()}
         if alone is not None and known and known <= set(self._pack.models):
             return path, alone
@@ -505,6 +506,8 @@ class _Contest:
 
 MEASURES = ("single", "first_samples", "first_attempts")
 """The recipes that others are measured by."""
+UNPRICED = ("W0701",)
+"""What calls cost was recorded with them."""
 LIVE_TOKENS = 1000
 """Completion tokens of single models that no recipe is compared with; else they have as many as any role of the recipes."""
 

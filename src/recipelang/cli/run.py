@@ -177,8 +177,11 @@ def given_to(plan: Plan, name: str, settings: Sequence[str]) -> dict[str, Any]:
     return {}
 
 
-def plan_and_default(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:
-    """The plan of a recipe and what it is used with, and whether its models are the default ones."""
+def plan_and_default(recipe: str, uses: Sequence[str], untold: Sequence[str] = ()) -> tuple[Plan, bool]:
+    """The plan of a recipe and what it is used with, and whether its models are the default ones.
+
+    `untold`: codes of warnings that make no difference to the verb.
+    """
     path = _path(recipe)
     if is_sealed_file(path):
         if uses:
@@ -189,10 +192,10 @@ def plan_and_default(recipe: str, uses: Sequence[str]) -> tuple[Plan, bool]:
             if not file.startswith("std."):
                 _ = Path(file).is_dir() or FileLoader().load(file)  # one that isn't there is no mistake in a recipe
         compilation = together([path, *uses]) if uses else compile_file(path)
-        plan = _library(compilation)
+        plan = _library(compilation, untold)
         if plan.models or uses:
             return plan, False
-        return _library(together([path, LOCAL])), True
+        return _library(together([path, LOCAL]), untold), True
     except LoadProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
 
@@ -211,9 +214,9 @@ def _path(recipe: str) -> str:
     raise Stop(Exit.USAGE, f"`{recipe}` is neither a file nor a standard recipe; {hint}")
 
 
-def _library(compilation: Compilation) -> Plan:
+def _library(compilation: Compilation, untold: Sequence[str]) -> Plan:
     plan = compilation.library
-    show(compilation.diagnostics)
+    show([diagnostic for diagnostic in compilation.diagnostics if diagnostic.code.id not in untold])
     if plan is None:
         raise Stop(Exit.PROBLEMS, summary(compilation.diagnostics))
     return plan
