@@ -178,7 +178,10 @@ class Kept:
         self, asked: Mapping[str, Json], usage: Usage | None, cost: float | None, departure: Departure | None = None
     ) -> AsyncGenerator[Made]:
         """A call from before it is sent until it has ended, however it does."""
+        departure = Departure() if departure is None else departure
+        departure.waits = True
         await self._catch_up()
+        departure.waits = False
         self._calls += 1
         made = Made(self, self._calls, asked, self.now())
         try:
@@ -191,8 +194,7 @@ class Kept:
             raise
         except BaseException:
             if not made.is_written:
-                sent = departure is None or not departure.waits
-                self._given_up.append(made.line(GivenUp(sent)))
+                self._given_up.append(made.line(GivenUp(sent=not departure.waits)))
             raise
 
     async def _add(self, lines: Sequence[str], *, ended: bool = False) -> None:
