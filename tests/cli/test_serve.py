@@ -208,3 +208,38 @@ def test_recipes_that_call_functions_of_the_host_are_served_where_these_are_lent
             answer = httpx2.post(f"{address}/chat/completions", json={**ASKED, "model": "checked"})
             server.send_signal(signal.SIGINT)
     assert answer.json()["choices"][0]["message"]["content"] == "Jupiter."
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
+def test_no_request_is_dropped_while_recipes_are_read_again_and_again(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def ask_on(address: str) -> list[tuple[int, str]]:
+        told = []
+        with httpx2.Client(timeout=20) as client:
+            while not over.is_set():
+                with client.stream("POST", f"{address}/chat/completions", json={**ASKED, "stream": True}) as answer:
+                    told.append((answer.status_code, answer.read().decode().rstrip()[-6:]))
+        return told
+
+    with Upstream() as upstream, ThreadPoolExecutor() as pool:
+        team = team_file(tmp_path, upstream)
+        good = team.read_text("utf-8")
+        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(team), "--port", "0"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            ready = next(line for line in server.stderr if line.startswith("ready at"))
+            (address,) = re.findall(r"http://\S+", ready)
+            asking = [pool.submit(ask_on, address) for _ in range(4)]
+            said = []
+            for text in (good, good + "recipe", good.replace('expose "fixed"', 'expose "renamed"'), good):
+                team.write_text(text, encoding="utf-8")
+                server.send_signal(signal.SIGHUP)
+                said.append(next(line for line in server.stderr if "reloaded" in line).partition(":")[0].strip())
+            over.set()
+            told = [each for asker in asking for each in asker.result(20)]
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(20) == 0
+    assert said == ["reloaded", "not reloaded", "reloaded", "reloaded"]
+    assert set(told) == {(200, "[DONE]")}
+    assert len(told) > 20
