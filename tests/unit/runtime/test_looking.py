@@ -257,4 +257,7 @@ def test_a_long_or_odd_text_takes_time_in_proportion(text: str) -> None:
     looking.language(text)
     looking.contrast(("a",), ("b",), text)
     looking.injection(text)
+    looking.demanded_form(text)
+    looking.domain(text)
+    looking.keywords(("rot cause", "frist"), text, 2)
     assert process_time() - began < 5
