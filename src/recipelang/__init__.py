@@ -25,13 +25,11 @@ if TYPE_CHECKING:
     from recipelang.hosts.locking import Lock, lock_of, read_lock
     from recipelang.hosts.purses import MemoryPurses, SqlitePurses, StatePurses
     from recipelang.hosts.recipes import CompileError
-    from recipelang.hosts.requests import RequestProblem
-    from recipelang.hosts.stores import MemoryStore, SqliteStore
     from recipelang.hosts.redis import RedisState, RedisStore
+    from recipelang.hosts.requests import RequestProblem
     from recipelang.hosts.state import MemoryState, SqliteState
     from recipelang.hosts.stores import MemoryStore, SqliteStore
     from recipelang.hosts.tracing import Tracing, TracingProblem
-    from recipelang.hosts.redis import RedisStore
     from recipelang.ir.document import Bundle, PlanProblem, dump, load, load_bundle
     from recipelang.ir.plan import Plan
     from recipelang.runtime.failures import RunFailure, RunFailureKind
@@ -47,8 +45,8 @@ if TYPE_CHECKING:
         Journal,
         ModelCall,
         NotRecorded,
-        State,
         Reply,
+        State,
         Store,
         StoreProblem,
     )
@@ -63,8 +61,8 @@ _HOMES = {
     "BackendError": "runtime.ports",
     "BackendProblem": "backends.opening",
     "BlockingEngine": "hosts.blocking",
-    "Cache": "hosts.caching",
     "Bundle": "ir.document",
+    "Cache": "hosts.caching",
     "Cassette": "backends.cassettes",
     "CassetteProblem": "backends.cassettes",
     "Compilation": "compilation",
@@ -80,8 +78,8 @@ _HOMES = {
     "Limits": "runtime.ledger",
     "LoadProblem": "source",
     "Lock": "hosts.locking",
-    "MemoryState": "hosts.state",
     "MemoryPurses": "hosts.purses",
+    "MemoryState": "hosts.state",
     "MemoryStore": "hosts.stores",
     "ModelCall": "runtime.ports",
     "NotIsolated": "hostfunctions.rooms",
@@ -97,18 +95,18 @@ _HOMES = {
     "RunTests": "hostfunctions.testing",
     "ScriptedBackend": "backends.scripted",
     "Spend": "runtime.ledger",
-    "RedisState": "hosts.redis",
-    "SqliteState": "hosts.state",
-    "RedisStore": "hosts.redis",
     "SqlitePurses": "hosts.purses",
+    "SqliteState": "hosts.state",
+    "RedisState": "hosts.redis",
+    "RedisStore": "hosts.redis",
+    "SqliteStore": "hosts.stores",
     "State": "runtime.ports",
     "StatePurses": "hosts.purses",
-    "SqliteStore": "hosts.stores",
     "Store": "runtime.ports",
     "StoreProblem": "runtime.ports",
+    "Trace": "runtime.trace",
     "Tracing": "hosts.tracing",
     "TracingProblem": "hosts.tracing",
-    "Trace": "runtime.trace",
     "Usage": "runtime.values",
     "bundled": "hosts.bundling",
     "compile_file": "compilation",
@@ -130,8 +128,8 @@ __all__ = [
     "BackendError",
     "BackendProblem",
     "BlockingEngine",
-    "Cache",
     "Bundle",
+    "Cache",
     "Cassette",
     "CassetteProblem",
     "Compilation",
@@ -147,14 +145,16 @@ __all__ = [
     "Limits",
     "LoadProblem",
     "Lock",
-    "MemoryState",
     "MemoryPurses",
+    "MemoryState",
     "MemoryStore",
     "ModelCall",
     "NotIsolated",
     "NotRecorded",
     "Plan",
     "PlanProblem",
+    "RedisState",
+    "RedisStore",
     "Reply",
     "RequestProblem",
     "RoomLimits",
@@ -164,18 +164,16 @@ __all__ = [
     "RunTests",
     "ScriptedBackend",
     "Spend",
-    "RedisState",
-    "SqliteState",
-    "RedisStore",
     "SqlitePurses",
+    "SqliteState",
+    "SqliteStore",
     "State",
     "StatePurses",
-    "SqliteStore",
     "Store",
     "StoreProblem",
+    "Trace",
     "Tracing",
     "TracingProblem",
-    "Trace",
     "Usage",
     "bundled",
     "compile_file",
