@@ -76,8 +76,8 @@ def _automata(patterns: Sequence[str], first: int) -> Iterator[tuple[int, Any | 
         yield from _automata(patterns[half:], first + half)
 
 
-_MEMORY = 64 * 2**20
-"""Bytes that a set may take for its automaton: enough that no text can make it give up."""
+_MEMORY = 8 * 2**20
+"""Bytes that an automaton may take: a text that wants more makes it begin anew and not give up."""
 
 
 @lru_cache(maxsize=256)
