@@ -1,8 +1,10 @@
 """How long `recipelang check` takes: `python bench/check.py [--rounds 5] [--json FILE]`.
 
-Every figure is the median of wall times of whole processes, each started anew, in rounds that take the subjects in turn,
-so that a busy machine slows all of them alike. The ratio to `python -c pass` in the same rounds says more than the seconds.
+Every figure is the median over whole processes, each started anew, in rounds that take the subjects in turn, so that a busy
+machine slows all of them alike: the time on the clock, the time of a processor, and the ratio of the latter to that of
+`python -c pass` in the same rounds, which says most.
 
+- a small file, of ten lines, and a run of it from the start of the command to the answer of its one call
 - 200 lines: a file of an ordinary size, with the parser's tables cached, and without (the first check after an installation)
 - 10,000 lines: far more than anybody writes
 - growth: 1,000 to 8,000 lines; twice the lines should take twice the time
@@ -16,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -27,10 +30,24 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from engine import upstream
 
 LENGTHS = (200, 1_000, 2_000, 4_000, 8_000, 10_000)
 GROWTH = (1_000, 2_000, 4_000, 8_000)
 SCRIPTS = Path(sysconfig.get_path("scripts"))
+
+
+class Figures(NamedTuple):
+    wall: float
+    cpu: float
+
+
+def of_children() -> float:
+    """Seconds of a processor that the processes which have ended took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass
@@ -42,20 +59,22 @@ class Subject:
     environment: Mapping[str, str] = field(default_factory=dict)
     fresh: Path | None = None
     seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
 
     def run(self) -> None:
         if self.fresh is not None:
             shutil.rmtree(self.fresh, ignore_errors=True)
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **self.environment}  # as after an installation
-        began = time.perf_counter()
+        began, used = time.perf_counter(), of_children()
         done = subprocess.run(self.command, env=environment, capture_output=True, text=True, check=False)
         self.seconds.append(time.perf_counter() - began)
+        self.cpu.append(of_children() - used)
         if done.returncode != 0:
             sys.exit(f"{self.name} failed:\n{done.stdout}{done.stderr}")
 
     @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
+    def medians(self) -> Figures:
+        return Figures(statistics.median(self.seconds), statistics.median(self.cpu))
 
 
 def main() -> None:
@@ -63,31 +82,45 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     arguments = parser.parse_args()
-    with TemporaryDirectory() as folder:
-        subjects = subjects_in(Path(folder))
+    with TemporaryDirectory() as folder, upstream() as url:
+        subjects = subjects_in(Path(folder), url)
         for subject in subjects:
             subject.run()  # fills caches of files and tables; not counted
             subject.seconds.clear()
+            subject.cpu.clear()
         for _ in range(arguments.rounds):
             for subject in subjects:
                 subject.run()
-    figures = {subject.name: subject.median for subject in subjects}
+    figures = {subject.name: subject.medians for subject in subjects}
     show(figures)
     if arguments.json is not None:
         told = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
-        arguments.json.write_text(json.dumps({**told, "rounds": arguments.rounds, "seconds": figures}, indent=2) + "\n")
+        arguments.json.write_text(
+            json.dumps(
+                {
+                    **told,
+                    "rounds": arguments.rounds,
+                    "seconds": {name: each._asdict() for name, each in figures.items()},
+                },
+                indent=2,
+            )
+            + "\n"
+        )
 
 
 # ------------------------------------------------------------------ subjects
 
 
-def subjects_in(folder: Path) -> list[Subject]:
+def subjects_in(folder: Path, url: str) -> list[Subject]:
     recipelang, tables = str(SCRIPTS / "recipelang"), folder / "tables"
     files = {lines: written(folder / f"team_{lines}.recipe", recipe_of(lines)) for lines in LENGTHS}
+    small = written(folder / "small.recipe", SMALL.replace("URL", url))
     python, data = written(folder / "team.py", python_of(10_000)), written(folder / "team.json", json_of(10_000))
     subjects = [
         Subject("python -c pass", [sys.executable, "-c", "pass"]),
         Subject("recipelang explain (start-up alone)", [recipelang, "explain", "E0501"]),
+        Subject("check a small file", [recipelang, "check", small]),
+        Subject("run a small file, to its answer", [recipelang, "run", small, "What is the capital of France?"]),
         Subject("check 200 lines, no tables cached", [recipelang, "check", files[200]],
                 {"XDG_CACHE_HOME": str(tables)}, tables),
     ]  # fmt: skip
@@ -110,6 +143,17 @@ def written(path: Path, text: str) -> str:
 
 # ------------------------------------------------------------------- content
 
+SMALL = """language 1
+backend mock { kind = openai, url = "URL/v1" }
+model a { backend = mock, id = "a", price = { input = $0.05, output = $0.20 } }
+role answer() { max_tokens = 256 }
+recipe one(m: model) -> answer {
+  budget { calls = 1, cost = $1, time = 60s }
+  ask reply = answer(model = m)
+  return reply
+}
+expose "one" = one(m = a)
+"""
 TEAM = '''
 ## Team {n}: a panel, a judge, a writer, and a cascade where one model is enough.
 recipe team_{n}(panel: model[2..6], writer: model, threshold: score = 0.7, width: int(2..12) = 4) -> answer {{
@@ -198,15 +242,15 @@ def json_of(lines: int) -> str:
 # --------------------------------------------------------------------- table
 
 
-def show(figures: Mapping[str, float]) -> None:
-    base = figures["python -c pass"]
-    print(f"{'':<40}{'median':>10}{'× python':>10}")
-    for name, seconds in figures.items():
-        print(f"{name:<40}{seconds:>9.3f}s{seconds / base:>10.1f}")
-    start = figures["recipelang explain (start-up alone)"]
-    print("\ngrowth, start-up taken off")
+def show(figures: Mapping[str, Figures]) -> None:
+    base = figures["python -c pass"].cpu
+    print(f"{'':<40}{'clock':>10}{'processor':>11}{'× python':>10}")
+    for name, found in figures.items():
+        print(f"{name:<40}{found.wall:>9.3f}s{found.cpu:>10.3f}s{found.cpu / base:>10.1f}")
+    start = figures["recipelang explain (start-up alone)"].cpu
+    print("\ngrowth of the processor's time, start-up taken off")
     for less, more in pairwise(GROWTH):
-        ratio = (figures[check_of(more)] - start) / (figures[check_of(less)] - start)
+        ratio = (figures[check_of(more)].cpu - start) / (figures[check_of(less)].cpu - start)
         print(f"{f'{less:,} to {more:,} lines':<40}{ratio:>9.2f}×")
 
 
