@@ -92,8 +92,7 @@ class Tracing:
     """
 
     def __init__(self, *, content: bool = False, provider: TracerProvider | None = None) -> None:
-        if find_spec("opentelemetry") is None:
-            raise TracingProblem("traces take `pip install 'recipelang[otel]'`")
+        _must_have("opentelemetry")
         from opentelemetry import trace  # deferred: an extra
 
         self.content = content
@@ -107,14 +106,22 @@ class Tracing:
         return _Spans(self._tracer, plan, entry, parent)
 
 
+def _must_have(*packages: str) -> None:
+    try:
+        there = all(find_spec(package) is not None for package in packages)
+    except ModuleNotFoundError:  # not even what they are parts of
+        there = False
+    if not there:
+        raise TracingProblem("traces take `pip install 'recipelang[otel]'`")
+
+
 @contextmanager
 def exported(content: bool) -> Iterator[Tracing]:
     """Tracing whose spans are sent by OTLP, to where OpenTelemetry's own variables say; what is left is sent in the end.
 
     Raises `TracingProblem`.
     """
-    if find_spec("opentelemetry.sdk") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        raise TracingProblem("traces take `pip install 'recipelang[otel]'`")
+    _must_have("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # deferred: an extra
     from opentelemetry.sdk.resources import Resource  # deferred: an extra
     from opentelemetry.sdk.trace import TracerProvider  # deferred: an extra

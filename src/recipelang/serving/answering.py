@@ -205,6 +205,7 @@ class _Talk:
             self.events,
             self.asked.request if known else None,
             self.text,
+            self.parents["traceparent"].split("-")[1] if self.parents else None,
         )
 
     def begin(self, asked: Asked, served: Served) -> None:

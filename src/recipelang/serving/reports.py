@@ -38,6 +38,7 @@ class Report:
     events: Sequence[Event] = ()
     request: Request | None = None
     answer: str | None = None
+    trace: str | None = None  # the number of the trace that the client has it in
 
 
 Watcher = Callable[[Report], None]
@@ -56,6 +57,7 @@ class RequestLog:
         books = report.books
         line: dict[str, Json] = {
             "request_id": report.number,
+            "trace_id": report.trace,
             "path": report.path,
             "key": report.key,
             "model": report.model,

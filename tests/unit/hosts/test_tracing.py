@@ -23,6 +23,7 @@ from recipelang import (
     Usage,
 )
 from recipelang.backends.scripted import After, Script
+from recipelang.hosts.tracing import exported
 from runs import plan_of
 from upstream import Upstream
 
@@ -235,5 +236,6 @@ async def test_without_the_extra_whoever_asks_for_traces_is_told_what_to_install
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    with pytest.raises(TracingProblem, match=r"pip install 'recipelang\[otel\]'"):
-        Tracing()
+    for asked in (Tracing, exported(False).__enter__):
+        with pytest.raises(TracingProblem, match=r"pip install 'recipelang\[otel\]'"):
+            asked()

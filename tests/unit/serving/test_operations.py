@@ -236,11 +236,11 @@ def test_a_line_tells_of_each_request_and_of_what_was_said_only_on_demand(
 ) -> None:
     application = keyed(tmp_path, Key.of("ann", "ann-1"), watchers=[RequestLog(content=content)])
     with caplog.at_level(logging.INFO, "recipelang.requests"):
-        ask(application, {**ANN, "x-request-id": "mine"})
+        ask(application, {**ANN, "x-request-id": "mine", "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
     (message,) = [record.message for record in caplog.records if record.name == "recipelang.requests"]
     line = json.loads(message)
-    assert {name: line[name] for name in ("request_id", "key", "model", "status", "calls", "error")} == {
-        "request_id": "mine", "key": "ann", "model": "fixed", "status": 200, "calls": 1, "error": None
+    assert {name: line[name] for name in ("request_id", "trace_id", "key", "model", "status", "calls", "error")} == {
+        "request_id": "mine", "trace_id": "ab" * 16, "key": "ann", "model": "fixed", "status": 200, "calls": 1, "error": None
     }  # fmt: skip
     assert ("largest" in message, "Jupiter" in message) == (content, content)
     assert "ann-1" not in message
