@@ -8,6 +8,7 @@ from recipelang.importing.documents import BadDocument, Document
 from recipelang.importing.reading import Imported, Part, Remarks
 from recipelang.importing.vllm_sr.algorithms import Algorithms
 from recipelang.importing.vllm_sr.decisions import Decisions
+from recipelang.importing.vllm_sr.families import read
 from recipelang.importing.vllm_sr.knowledge import Knowledge
 from recipelang.importing.vllm_sr.legacy import families_of, models_of, routing_of
 from recipelang.importing.vllm_sr.models import Models
@@ -147,7 +148,7 @@ class _File:
             if family == "kb":
                 self.knowledge.read(signals, part)
             else:
-                signals.read(family, part)
+                read(signals, family, part)
         compose(signals)
         project(signals, routing, self.knowledge)
         return signals

@@ -6,7 +6,8 @@ import re
 
 from recipelang.importing.conditions import NEVER, Condition, all_of, any_of, compared
 from recipelang.importing.reading import Part
-from recipelang.importing.vllm_sr.signals import DOMAIN, Signals, field_of
+from recipelang.importing.vllm_sr.meanings import DOMAIN, field_of
+from recipelang.importing.vllm_sr.signals import Signals
 from recipelang.importing.writing import bare_name, texts
 from recipelang.quick import dataclass, field
 

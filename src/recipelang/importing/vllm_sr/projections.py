@@ -9,7 +9,8 @@ from itertools import pairwise
 from recipelang.importing.conditions import Condition, all_of, any_of, compared, negated
 from recipelang.importing.reading import Part
 from recipelang.importing.vllm_sr.knowledge import Knowledge
-from recipelang.importing.vllm_sr.signals import Signals, limits
+from recipelang.importing.vllm_sr.shapes import limits
+from recipelang.importing.vllm_sr.signals import Signals
 from recipelang.importing.writing import number
 
 

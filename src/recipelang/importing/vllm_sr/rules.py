@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from recipelang.importing.conditions import ALWAYS, NEVER, Condition, all_of, any_of, compared, negated
 from recipelang.importing.reading import Part
-from recipelang.importing.vllm_sr.signals import DOMAIN, Signals, field_of, limits
+from recipelang.importing.vllm_sr.meanings import DOMAIN, field_of
+from recipelang.importing.vllm_sr.shapes import limits
+from recipelang.importing.vllm_sr.signals import Signals
 
 
 def condition_of(part: Part, signals: Signals) -> Condition:
