@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import io
 import os
@@ -38,6 +39,9 @@ VERBS = {
     "probe": "ask models what they can do, and write it into the recipe",
     "models": "fetch, list and remove the models that run on this machine",
 }
+
+SELDOM = 50_000
+"""New objects before garbage is looked for, 700 by default: what a command makes lasts, and looking took a tenth of a check."""
 
 MODULES = {"import": "importing"}
 """Verbs that no module can be called."""
@@ -121,6 +125,7 @@ written or reached, and 70 where the mistake is ours."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; the exit status says how it ended."""
+    gc.set_threshold(SELDOM)
     given = list(sys.argv[1:] if arguments is None else arguments)
     _take_any_text()
     stopping = Stopping()
