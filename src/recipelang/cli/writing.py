@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from codecs import BOM_UTF8
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from recipelang.cli.exits import Exit, Stop
 
 def swap_in(path: Path, content: bytes) -> None:
     """Puts a whole new file in the place of the old one, so that nobody ever sees half of it."""
+    import tempfile  # deferred: start-up cost
+
     target = path.resolve()  # the file itself, not a link to it
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
