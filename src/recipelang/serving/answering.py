@@ -94,7 +94,8 @@ class Answering:
             await self._answer(scope, receive, talk)
             return
         try:
-            async with self._keys.admitted(scope) as talk.key:
+            talk.key = self._keys.find(scope)
+            async with self._keys.admitted(talk.key):
                 await self._answer(scope, receive, talk)
         except Problem as problem:
             await talk.refuse(problem)

@@ -112,16 +112,15 @@ class Keys:
         return found
 
     @asynccontextmanager
-    async def admitted(self, scope: Scope) -> AsyncGenerator[Key]:
-        """The key of a request, which counts as one of its own while the block lasts; raises `Problem`, `StoreProblem`."""
-        key = self.find(scope)
+    async def admitted(self, key: Key) -> AsyncGenerator[None]:
+        """While the block lasts a request counts as one of its key's; raises `Problem` where that has enough, and `StoreProblem`."""
         if key.per_minute is None and key.at_once is None:
-            yield key
+            yield
             return
         await self._change(key, partial(_admit, key))
         self._running[key.name] += 1
         try:
-            yield key
+            yield
         finally:
             self._running[key.name] -= 1
             if key.at_once is not None:

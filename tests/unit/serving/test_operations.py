@@ -27,7 +27,6 @@ from upstream import STALL, STREAM_HEAD, Answer, Received, Upstream, chunk, even
 
 ASKED: list[Any] = [{"role": "user", "content": "Which planet is the largest?"}]
 BODY = {"model": "fixed", "messages": ASKED}
-SCOPE = {"headers": [(b"x-api-key", b"ann-1")]}
 ANN, BOB = {"authorization": "Bearer ann-1"}, {"x-api-key": "bob-1"}
 
 
@@ -101,39 +100,42 @@ def test_a_key_has_a_budget_for_the_day(tmp_path: Path) -> None:
 
 def test_a_key_may_send_so_many_requests_in_a_minute(tmp_path: Path) -> None:
     clock = Clock()
-    application = keyed(tmp_path, Key.of("ann", "ann-1", per_minute=2), clock=clock)
+    reports: list[Report] = []
+    application = keyed(tmp_path, Key.of("ann", "ann-1", per_minute=2), clock=clock, watchers=[reports.append])
     answers = ask(application, ANN, 3)
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[-1].headers["retry-after"] == "30"
     assert answers[-1].headers["x-should-retry"] == "true"
+    assert (reports[-1].key, reports[-1].status, reports[-1].code) == ("ann", 429, "rate_limit_exceeded")
     clock.now = 31.0
     assert [answer.status_code for answer in ask(application, ANN, 2)] == [200, 429]
 
 
 @pytest.mark.anyio
 async def test_a_key_may_have_so_many_requests_under_way() -> None:
-    keys = Keys([Key.of("ann", "ann-1", at_once=1)])
-    async with keys.admitted(SCOPE):
+    key = Key.of("ann", "ann-1", at_once=1)
+    keys = Keys([key])
+    async with keys.admitted(key):
         with pytest.raises(Problem, match="has 1 requests under way"):
-            async with keys.admitted(SCOPE):
+            async with keys.admitted(key):
                 pass
-    async with keys.admitted(SCOPE) as key:
-        assert key.name == "ann"
+    async with keys.admitted(key):
+        pass
 
 
 @pytest.mark.anyio
 async def test_processes_share_what_a_key_may_have_under_way_and_send_in_a_minute(tmp_path: Path) -> None:
     clock, key = Clock(), Key.of("ann", "ann-1", at_once=2, per_minute=3)
     here, there = (Keys([key], state=SqliteState(tmp_path / "state.db", clock=clock), clock=clock) for _ in range(2))
-    async with here.admitted(SCOPE), there.admitted(SCOPE):
+    async with here.admitted(key), there.admitted(key):
         for keys in (here, there):
             with pytest.raises(Problem, match="has 2 requests under way"):
-                async with keys.admitted(SCOPE):
+                async with keys.admitted(key):
                     pass
-    async with there.admitted(SCOPE):
+    async with there.admitted(key):
         pass
     with pytest.raises(Problem, match="may send 3 requests in a minute") as refused:
-        async with here.admitted(SCOPE):
+        async with here.admitted(key):
             pass
     assert refused.value.retry_after == 20
 
@@ -142,12 +144,12 @@ async def test_processes_share_what_a_key_may_have_under_way_and_send_in_a_minut
 async def test_a_process_that_died_keeps_nobody_out_for_longer_than_its_lease(tmp_path: Path) -> None:
     clock, key = Clock(), Key.of("ann", "ann-1", at_once=1)
     died, lives = (Keys([key], state=SqliteState(tmp_path / "state.db", clock=clock), clock=clock) for _ in range(2))
-    async with died.admitted(SCOPE):  # and never says anything again
+    async with died.admitted(key):  # and never says anything again
         with pytest.raises(Problem):
-            async with lives.admitted(SCOPE):
+            async with lives.admitted(key):
                 pass
         clock.now = LEASE + 1
-        async with lives.admitted(SCOPE):
+        async with lives.admitted(key):
             pass
 
 
@@ -156,11 +158,11 @@ async def test_a_process_that_died_keeps_nobody_out_for_longer_than_its_lease(tm
 async def test_a_process_that_lives_is_believed_for_as_long_as_its_request_takes() -> None:
     state, key = MemoryState(clock=anyio.current_time), Key.of("ann", "ann-1", at_once=1)
     long, other = (Keys([key], state=state, clock=anyio.current_time) for _ in range(2))
-    async with anyio.create_task_group() as group, long.admitted(SCOPE):
+    async with anyio.create_task_group() as group, long.admitted(key):
         group.start_soon(long.lease)
         await anyio.sleep(20 * LEASE)
         with pytest.raises(Problem, match="under way"):
-            async with other.admitted(SCOPE):
+            async with other.admitted(key):
                 pass
         group.cancel_scope.cancel()
 
