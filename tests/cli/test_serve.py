@@ -243,3 +243,26 @@ def test_no_request_is_dropped_while_recipes_are_read_again_and_again(tmp_path: 
     assert said == ["reloaded", "not reloaded", "reloaded", "reloaded"]
     assert set(told) == {(200, "[DONE]")}
     assert len(told) > 20
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="nothing here tells the limits of a process")
+def test_it_may_have_as_many_connections_as_the_system_allows_whatever_the_shell_does(tmp_path: Path) -> None:
+    with Upstream() as upstream:
+        command = [
+            sys.executable,
+            "-m",
+            "recipelang.cli.main",
+            "serve",
+            str(team_file(tmp_path, upstream)),
+            "--port",
+            "0",
+        ]
+        few = ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh", *command]
+        with subprocess.Popen(few, stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            assert next(line for line in server.stderr if line.startswith("ready at"))
+            limits = Path(f"/proc/{server.pid}/limits").read_text()
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(20) == 0
+    soft, hard = next(line.split()[3:5] for line in limits.splitlines() if line.startswith("Max open files"))
+    assert int(soft) == min(int(hard), 65_536)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 LOCAL = "std.local_models"
 LOOPBACK = "127.0.0.1"
+FILES = 65_536
 NEEDS = "it takes `pip install 'recipelang[serve]'`"
 
 
@@ -280,6 +281,7 @@ async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.sock
         if hasattr(signal, "SIGHUP"):
             await group.start(_reload_when_told, application, serving, options)
         _settle()
+        _allow_files()
         await _run_server(application, plans, serving, listener)
         group.cancel_scope.cancel()
 
@@ -330,6 +332,19 @@ def _settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
+
+
+def _allow_files() -> None:
+    """As many files as the system lets us have: each stream is two connections, and many a shell allows 1,024."""
+    try:
+        import resource  # deferred: not everywhere
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # a system may allow fewer than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _run_server(
