@@ -11,6 +11,7 @@ from recipelang.calibration.fitting import Fit, Fitter
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.evaluation.items import in_first_half
 from recipelang.evaluation.statistics import Interval, Paired, mean, paired, ratio
+from recipelang.formatting.proving import formatted
 from recipelang.hosts.local import models_of
 from recipelang.quick import dataclass, replace
 from recipelang.semantics.modules import Program
@@ -95,12 +96,19 @@ def calibrated(task: Task) -> Calibrated:
     for group in _groups(task):
         text, found = _fitted(fitter, text, group)
         fits += found
-    noted = _noted(task, asked, text, fits, len(first))
+    noted = _laid_out(task.source, _noted(task, asked, text, fits, len(first)))
     after = task.compiled(text)
     if after is None:
         raise CalibrationProblem("with the fitted numbers this is no recipe any more: look at `--format json`")
     held_out = _held_out(task.evidence.outcomes(asked, second), task.evidence.outcomes(after, second), task.worth)
     return Calibrated(noted, fits, len(first), held_out)
+
+
+def _laid_out(before: Source, text: str) -> str:
+    """In the one layout where the file was: a number of another length may break or join lines."""
+    if formatted(before, lambda _: None) != before.text:
+        return text
+    return formatted(Source(before.name, text), lambda _: None) or text
 
 
 def fittable(source: Source) -> list[Unit]:

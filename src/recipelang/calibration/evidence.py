@@ -21,12 +21,15 @@ from recipelang.ir.expressions import Constant, FailExpression
 from recipelang.ir.plan import Choose, Entry, Plan, RecipeCall
 from recipelang.quick import dataclass, field, replace
 from recipelang.recipetests.virtual_time import VirtualTimeLoop
-from recipelang.runtime.failures import RunFailure, RunFailureKind
+from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
+from recipelang.runtime.ports import NotRecorded
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Answer
 
 AT_ONCE = 16
+BOUND = "the bound of the run"
+"""How the account is called that the certificate opens."""
 _T = TypeVar("_T")
 
 
@@ -135,7 +138,10 @@ class Replayed:
                 for _ in range(AT_ONCE):
                     group.start_soon(work, engine, waiting)
 
-        anyio.run(all_of_them, backend_options={"loop_factory": VirtualTimeLoop})
+        try:
+            anyio.run(all_of_them, backend_options={"loop_factory": VirtualTimeLoop})
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
         return [found[question] for question in questions]
 
     async def _one(self, engine: Engine, entry: Entry, question: str) -> tuple[Came, Trace]:
@@ -143,12 +149,11 @@ class Replayed:
         try:
             result = await engine.answer(entry, request)
         except RunFailure as failure:
-            if failure.kind is RunFailureKind.BUDGET:
-                raise EvidenceProblem(
-                    f"{failure}; models whose recorded calls cost more than their `price` says are better declared without one"
-                ) from failure
+            trace = failure.trace or Trace(entry.name, 0, ())
+            _must_be_whole(trace)
             cost = failure.spend.cost if failure.spend is not None else None
-            return Came(False, cost or 0.0), failure.trace or Trace(entry.name, 0, ())
+            return Came(False, cost or 0.0), trace
+        _must_be_whole(result.trace)
         cost = result.spend.cost
         if cost is None:
             raise EvidenceProblem("what calls cost was not recorded: nothing can be weighed against it")
@@ -158,6 +163,24 @@ class Replayed:
         if not isinstance(result.answer, Answer):
             raise EvidenceProblem("the recipe gives no answer of a model, which alone was graded")
         return self.backend.verdict(result.answer.model.id, result.answer.text) is Verdict.RIGHT
+
+
+def _must_be_whole(trace: Trace) -> None:
+    """Raise where a call was not made because those before it had cost more than can be by the prices that are declared."""
+    for event in trace.of("call_refused"):
+        if BOUND in str(event.data.get("message")):
+            raise EvidenceProblem(
+                f"`{event.data.get('model')}` was not asked: {event.data.get('message')}; "
+                "models whose recorded calls cost more than their `price` says are better declared without one"
+            )
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    """The one that a group of tasks ended by; what was never recorded is a problem of the evidence."""
+    inside = group.exceptions[0]
+    if isinstance(inside, BaseExceptionGroup):
+        return _first(inside)
+    return EvidenceProblem(str(inside)) if isinstance(inside, NotRecorded) else inside
 
 
 def _with_arm(asked: Asked, step: str, arm: int) -> Plan:

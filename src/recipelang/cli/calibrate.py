@@ -33,7 +33,6 @@ from recipelang.evaluation.replaying import ReplayBackend, as_asked, concluded, 
 from recipelang.evaluation.worlds import with_models
 from recipelang.hosts.binding import ArgumentProblem, bound_entry, find
 from recipelang.quick import dataclass
-from recipelang.runtime.ports import NotRecorded
 from recipelang.semantics.provenance import DIGITS
 from recipelang.source import FileLoader, LoadProblem, Source
 
@@ -73,11 +72,6 @@ def run(arguments: argparse.Namespace) -> Exit:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
     except OSError as problem:
         raise Stop(Exit.INPUT_OUTPUT, f"{problem.filename}: {(problem.strerror or str(problem)).lower()}") from problem
-    except BaseExceptionGroup as group:
-        missing = group.subgroup(NotRecorded)
-        if missing is None:
-            raise
-        raise Stop(Exit.USAGE, str(_first(missing))) from group
     changes = list(_diff(source, found.text, arguments.file))
     if arguments.format == "json":
         print_json(_as_json(found, changes))
@@ -197,11 +191,6 @@ def _dollars(given: str) -> float:
     if not 0 < amount < float("inf"):
         raise Stop(Exit.USAGE, f"`--worth {given}`: it takes an amount of dollars above 0, as in $0.01")
     return amount
-
-
-def _first(group: BaseExceptionGroup) -> BaseException:
-    inside = group.exceptions[0]
-    return _first(inside) if isinstance(inside, BaseExceptionGroup) else inside
 
 
 # -------------------------------------------------------------- the report

@@ -310,8 +310,9 @@ def rest_of(program: Program, declaration: str, noted: Iterable[Written]) -> str
 
 
 def _tokens(span: Span) -> Iterator[tuple[str, int]]:
+    """What has a meaning: no comments, and no commas, which come and go with the layout."""
     for match in _TOKEN.finditer(span.source.text, span.start, span.end):
-        if match.lastgroup != "comment":
+        if match.lastgroup != "comment" and match[0] != ",":
             yield match[0], match.start()
 
 

@@ -20,6 +20,27 @@ from recipelang.source import Source
 from recipelang.syntax import nodes
 
 TODAY = date.today()  # noqa: DTZ011 - the day that the command writes down
+WRITING = """
+role respond() { max_tokens = 1k }
+role merge(answers: answer[]) {
+  max_tokens = 1k
+  prompt     = "{{ answers }}"
+}
+recipe writing(models: model[2]) -> answer {
+  fanout looks = respond(model = m) for m in models
+  choose reply {
+    when true => merge(looks, model = first(models)) { quality = 0.5 }
+    otherwise => merge(looks, model = last(models)) { quality = 0.5 }
+    by = expected_quality(it)
+  }
+  return reply
+}
+"""
+PRICED = f"""{CASCADED}
+backend lab {{ kind = openai, url = "http://127.0.0.1:9/v1" }}
+model small {{ backend = lab, id = "small", price = {{ input = $0, output = $0 }} }}
+model large {{ backend = lab, id = "large", price = {{ input = $0, output = $0 }} }}
+"""
 CHOICE = ("--fit", "choosing.reply", "--recipe", "choosing", "--set", "small=small", "--set", "large=large")
 CASCADE = ("--fit", "cascaded.threshold", "--recipe", "cascaded", "--set", "ladder=small,large")
 
@@ -85,6 +106,20 @@ def test_every_other_character_of_the_file_stays_and_the_layout_with_it(tmp_path
 
     assert masked(bare) == masked(CHOOSING)
     assert formatted(Source("team.recipe", text), lambda _: None) == text
+
+
+def test_a_file_in_the_one_layout_stays_in_it_where_numbers_of_another_length_break_its_lines(
+    tmp_path: Path, pack: Path
+) -> None:
+    long = CHOOSING.replace("hard), cost = $0.1 }", "hard), cost = $100000000.1234567, time = 123456789.123456789s }")
+    laid_out = formatted(Source("team.recipe", long), lambda _: None)
+    assert laid_out is not None
+    assert "alone(small) {\n" in laid_out  # too long for one line, as it is
+    file = a_recipe(tmp_path, laid_out)
+    assert calibrate(file, pack, *CHOICE) == Exit.FINE
+    text = file.read_text()
+    assert formatted(Source("team.recipe", text), lambda _: None) == text
+    assert warnings(file) == []
 
 
 def test_a_file_with_the_line_ends_of_another_system_keeps_them(tmp_path: Path, pack: Path) -> None:
@@ -220,6 +255,8 @@ def _parsed(file: Path) -> tuple[Source, nodes.File]:
         (CASCADED, CASCADE[2:], "nothing was calibrated before"),
         (CASCADED, (*CASCADE, "--limit", "90"), "too few questions"),
         (CHOOSING, ("--fit", "choosing.reply"), "which is run?"),
+        (WRITING, ("--recipe", "writing", "--fit", "writing.reply", "--set", "models=small,large"), "was not recorded"),
+        (PRICED, ("--recipe", "cascaded", "--fit", "cascaded.threshold", "--set", "ladder=small,large"), "better declared without one"),
         (CHOOSING.replace("0.1 * hard", "0.1 * hard - 0.2 * hard"), CHOICE, "can't be fitted"),
         (CHOOSING.replace("    by = expected_quality(it) - (expected_cost(it) or $1) / worth\n", ""), CHOICE, "never weighs"),
     ],
