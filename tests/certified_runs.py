@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import trio.testing
 
-from hostile_models import TEMPERS, World, drawn_request
+from hostile_models import TEMPERS, Sent, World, drawn_request
 from recipe_programs import Pick, Program, drawn_program
 from recipelang.compilation import compile_text
 from recipelang.diagnostics.rendering import render
@@ -321,6 +321,20 @@ def held(case: Case) -> Ended:
         budgets = [data for data in taken if data.get("failure") == "budget"]
         must("a step was refused that was promised", not budgets, budgets)
     return ended
+
+
+def held_to_bounds(case: Case, ended: Ended, sent: list[Sent]) -> None:
+    """Hold a turn of a loop of tools, in which these calls were sent, to the bound of its own request."""
+    plan, spend = case.program.plan, ended.spend
+    assert plan is not None
+    assert spend is not None
+    _nothing_is_left(case.world, ended.events)
+    must("a call is not in the books", spend.calls == sum(one.left for one in sent), (spend.calls, len(sent)))
+    _within(case, _certificate(plan), ended, spend)
+    refused = [event.data for event in ended.events if event.kind == "call_refused"]
+    if case.world.temper != "liar" and _is_bounded(case, plan):
+        budgets = [data for data in refused if data["failure"] == "budget"]
+        must("a call was refused that was promised", not budgets, budgets)
 
 
 def _spend_of(events: list[Event]) -> Spend:

@@ -71,9 +71,10 @@ class Turn:
         self.before = before
         self.seed = its.seed
         self.state = secrets.token_hex(10)
+        self._open: list[Json] = []
         known = list(lines) or [line_of(HEAD)]
         self._kept = Kept(
-            MemoryStore({_RUN: known}, {_RUN: 1}), _RUN, 1, parse_cassette("a turn", "".join(known)), in_time=True
+            MemoryStore({_RUN: known}, {_RUN: 1}), _RUN, 1, parse_cassette("a turn", "".join(known)), turns=True
         )
         self._lines = known  # the store adds to them
 
@@ -92,6 +93,13 @@ class Turn:
 
     def knows_function(self, name: str, given: Mapping[str, Json]) -> bool:
         return self._kept.knows(asked_of_function(name, given))
+
+    def can_go_on(self, calls: Sequence[Mapping[str, Json]]) -> None:
+        self._open.append(called(calls))
+
+    def goes_on_after(self, calls: Sequence[Mapping[str, Json]]) -> bool:
+        """Whether the next turn has somebody to go on with; not where a fallback gave calls of one who is asked no more."""
+        return called(calls) in self._open
 
     def keeping(self, backend: Backend) -> Backend:
         return keeping(backend, self._kept)
@@ -128,10 +136,8 @@ class Loops:
         """The answer of a turn, by `run`; raises `TooManyTurns`, and what `run` raises."""
         turn = await self._turn(its)
         result = await run(turn)
-        if turn.is_resumed and _stood_still(result, turn.number):
-            turn = Turn(its, turn.number)
-            result = await run(turn)
-        if calls := _calls(result):
+        calls = result.answer.tool_calls if isinstance(result.answer, Answer) else ()
+        if calls and turn.goes_on_after(calls):
             await self._keep(turn, await turn.ended(calls))
         return result
 
@@ -175,16 +181,6 @@ class Loops:
             await self._state.remember(f"turn:{turn.state}", state, self._life)
         except StoreProblem as problem:
             _log.warning("the state of a loop of tools could not be kept: %s", problem)
-
-
-def _calls(result: RunResult) -> Sequence[Mapping[str, Json]]:
-    return result.answer.tool_calls if isinstance(result.answer, Answer) else ()
-
-
-def _stood_still(result: RunResult, turn: int) -> bool:
-    """Whether the same calls came again and nobody saw what they gave: those of a fallback, whose model is asked no more."""
-    went_on = any(event.data["turn"] == turn for event in result.trace.of("tools_answered"))
-    return bool(_calls(result)) and not went_on and not result.trace.of("committed")
 
 
 def _turns_since_the_user_spoke(messages: Sequence[Message]) -> int:

@@ -152,6 +152,8 @@ class PreparedRoleCall:
         while reply.tool_calls and (more := self._results(exchange, reply)) is not None:
             messages = (*messages, *more)
             reply = await exchange.send(messages)
+        if reply.tool_calls and exchange.frame.answers:
+            exchange.frame.execution.turns.can_go_on(reply.tool_calls)
         if contract is None or reply.tool_calls:  # a call of the client's tools is no answer yet
             value = called(reply.tool_calls) if reply.tool_calls else reply.text
             return exchange.answer(role, reply, value, valid=True)

@@ -27,6 +27,10 @@ class Loop(Protocol):
 
     def knows_function(self, name: str, given: Mapping[str, Json]) -> bool: ...
 
+    def can_go_on(self, calls: Sequence[Mapping[str, Json]]) -> None:
+        """Hears of calls of tools after which the model that made them can be asked again."""
+        ...
+
     def keeping(self, backend: Backend) -> Backend: ...
 
     def keeping_function(self, name: str, function: HostFunction) -> HostFunction: ...
@@ -48,6 +52,10 @@ class Turns:
 
     def knows_function(self, name: str, given: Mapping[str, Json]) -> bool:
         return self.last > 0 and self.loop is not None and self.loop.knows_function(name, given)
+
+    def can_go_on(self, calls: Sequence[Mapping[str, Json]]) -> None:
+        if self.loop is not None:
+            self.loop.can_go_on(calls)
 
     def after(self, turn: int, calls: Sequence[Mapping[str, Json]]) -> int | None:
         """The turn that these calls of tools, made in that one, were carried out for; none where they were not."""

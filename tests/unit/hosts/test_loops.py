@@ -154,6 +154,38 @@ async def test_what_was_given_up_is_given_up_again_at_once() -> None:
     assert (client.who, second.text) == (["large/write"], ANSWER)
 
 
+async def test_who_was_not_needed_is_waited_for_no_more_than_those_who_go_on() -> None:
+    plan = plan_of("""
+    recipe main() -> answer {
+      fanout votes = speak(model = m) for m in [small, large, third] { quorum = 1 }
+      return first(votes)
+    }
+    expose "main" = main()
+    """)
+    slow = {"small": 5.0, "large": 1.0, "third": 5.0}
+    client = Client(plan, lambda call: After(slow[call.model.name], after_tools(calling("moons"))(call)))
+    client.carry_out(await client.ask())
+    began = anyio.current_time()
+    assert ((await client.ask()).text, client.who) == (ANSWER, ["large/speak"])
+    assert anyio.current_time() - began == pytest.approx(1.0, abs=0.2)
+
+
+async def test_of_a_call_that_was_sent_twice_the_answer_is_heard_again() -> None:
+    text = PANEL.replace("write(answers, model = large)", "write(answers, model = large) { hedge = 1s }")
+    times = iter([30.0, 0.5, 0.1, 0.1])
+
+    def script(call: ModelCall) -> Outcome:
+        return panel(call) if call.role == "panelist" else After(next(times), after_tools(calling("moons"))(call))
+
+    client = Client(plan_of(text), script)
+    first = await client.ask()
+    assert client.who[-2:] == ["large/write", "large/write"]
+    client.carry_out(first)
+    began = anyio.current_time()
+    assert ((await client.ask()).text, client.who) == (ANSWER, ["large/write"])
+    assert anyio.current_time() - began < 0.5
+
+
 async def test_a_failure_and_its_retries_come_again_at_once() -> None:
     text = PANEL.replace("write(answers, model = large)", "write(answers, model = large) { retries = 2 }")
     down = BackendError(FailureKind.SERVER, "HTTP 503", status=503, may_pass=True)

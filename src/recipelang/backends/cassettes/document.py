@@ -28,9 +28,10 @@ class CassetteProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A call that was cancelled before it was answered, or even before it was sent."""
+    """A call that was cancelled before it was answered, or even before it was sent: its time was up, or nobody needed it."""
 
     sent: bool = True
+    timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +190,8 @@ def _outcome_as_json(outcome: Outcome) -> dict[str, Json]:
             return {"gave": value}
         case Raised(error, message):
             return {"raised": {"error": error, "message": message}}
-        case GivenUp(sent):
-            return {"given_up": True, **({} if sent else {"sent": False})}
+        case GivenUp(sent, timed_out):
+            return {"given_up": True, **({} if sent else {"sent": False}), **({"timed_out": True} if timed_out else {})}
 
 
 def reply_as_json(reply: Reply) -> dict[str, Json]:
@@ -339,7 +340,7 @@ def _outcome(entry: Mapping[str, Json]) -> Outcome:
     if "raised" in entry:
         return Raised(entry["raised"]["error"], entry["raised"]["message"])
     if "given_up" in entry:
-        return GivenUp(entry.get("sent", True))
+        return GivenUp(entry.get("sent", True), entry.get("timed_out", False))
     raise ValueError(f"line {entry['line']} does not say how its call ended")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import NoReturn
 
 import anyio
@@ -67,6 +68,16 @@ class Replay:
     def has(self, asked: Mapping[str, Json]) -> bool:
         """Whether there is a recording of a call that nobody has got yet."""
         return bool(self._left.get(key_of(asked)))
+
+    def settled(self, asked: Mapping[str, Json]) -> tuple[RecordedCall | None, Sequence[RecordedCall]]:
+        """The first recording of a call that was answered or failed, and those before it that were given up; or one of these."""
+        calls = self._left.get(key_of(asked), deque())
+        before = list(takewhile(lambda call: isinstance(call.outcome, GivenUp), calls))
+        if len(before) == len(calls):
+            return (calls.popleft() if calls else None), ()
+        for _ in before:
+            calls.popleft()
+        return calls.popleft(), before
 
     @contextmanager
     def playing(self, call: RecordedCall) -> Iterator[float]:

@@ -63,11 +63,12 @@ class Kept:
     What they got comes again at once, and all that happened happens again in the order in which it did. A call that was cancelled is written down with what
     follows on it: where nothing follows, the whole run was given up, and the call counts as in flight.
 
-    `in_time`: a call that was given up because its time was up fails so again at once, and not after as long a time.
+    `turns`: it is a turn of a loop of tools. Then a call that was given up because its time was up fails so again at once, and not after
+    as long a time; one that was sent twice gets the answer that came; and nothing waits long for its place in the order.
     """
 
-    def __init__(self, store: Store, run: str, holder: int, done: Recorded, *, in_time: bool = False) -> None:
-        self._in_time = in_time
+    def __init__(self, store: Store, run: str, holder: int, done: Recorded, *, turns: bool = False) -> None:
+        self._is_turn = turns
         self._store = store
         self._run = run
         self._holder = holder
@@ -116,9 +117,9 @@ class Kept:
         """Whether a call was made in an earlier process, and not yet again."""
         return self._replay.has(asked)
 
-    async def given_up_again(self) -> None:
-        """Wait until it is clear that nothing else gives this call up: its time was up, then."""
-        if not self._in_time:
+    async def given_up_again(self, outcome: GivenUp) -> None:
+        """Wait to be given up again; in a loop of tools only until all has happened that happened before the time was up."""
+        if not (outcome.timed_out and self._is_turn):
             await anyio.sleep_forever()
         left = -1
         while left != len(self._due):
@@ -132,13 +133,21 @@ class Kept:
 
     async def done_before(self, asked: Mapping[str, Json]) -> RecordedCall | None:
         """How a call ended in an earlier process, in its turn; none where it has to be made."""
-        call = self._replay.found(asked)
+        call = self._found(asked)
         if call is None:
             return None
         self._happened(self._begun[call.number])
         if not isinstance(call.outcome, GivenUp):
             await self._turn_of(call)
             self._happened(call.line)
+        return call
+
+    def _found(self, asked: Mapping[str, Json]) -> RecordedCall | None:
+        if not self._is_turn:
+            return self._replay.found(asked)
+        call, given_up = self._replay.settled(asked)
+        for other in given_up:
+            self._happened(self._begun[other.number])
         return call
 
     async def _turn_of(self, call: RecordedCall) -> None:
@@ -150,7 +159,7 @@ class Kept:
             await anyio.lowlevel.checkpoint()
             if self._due and self._due[0] != call.line:
                 turn = self._waiting[call.line] = anyio.Event()
-                with anyio.move_on_after(max(call.seconds, LEAST_PATIENCE)):
+                with anyio.move_on_after(LEAST_PATIENCE if self._is_turn else max(call.seconds, LEAST_PATIENCE)):
                     await turn.wait()
                 self._waiting.pop(call.line, None)
 
@@ -183,7 +192,7 @@ class Kept:
         await self._catch_up()
         departure.waits = False
         self._calls += 1
-        made = Made(self, self._calls, asked, self.now())
+        made, latest = Made(self, self._calls, asked, self.now()), anyio.current_effective_deadline()
         try:
             await self._add([line_of(begun_as_json(Begun(made.number, usage, cost)))])
             yield made
@@ -194,7 +203,8 @@ class Kept:
             raise
         except BaseException:
             if not made.is_written:
-                self._given_up.append(made.line(GivenUp(sent=not departure.waits)))
+                timed_out = anyio.current_time() >= latest
+                self._given_up.append(made.line(GivenUp(sent=not departure.waits, timed_out=timed_out)))
             raise
 
     async def _add(self, lines: Sequence[str], *, ended: bool = False) -> None:
@@ -278,7 +288,7 @@ class KeepingBackend:
 async def _heard_again(kept: Kept, done: RecordedCall, call: ModelCall) -> Reply:
     if isinstance(done.outcome, GivenUp):
         call.departure.waits = not done.outcome.sent
-        await kept.given_up_again()
+        await kept.given_up_again(done.outcome)
     return await replied_again(done, call)
 
 
@@ -304,7 +314,7 @@ def keeping_function(name: str, cost: float, function: HostFunction, run: Kept |
         done = await kept.done_before(asked)
         if done is not None:
             if isinstance(done.outcome, GivenUp):
-                await kept.given_up_again()
+                await kept.given_up_again(done.outcome)
             return await given_again(done)
         async with kept.making(asked, None, cost) as made:
             try:
