@@ -225,6 +225,11 @@ def test_a_pack_is_held_to_a_baseline(run: Command, pack: Path, tmp_path: Path) 
         (["team.recipe", "--pack", "pack", "--report", "r.pdf"], "it ends with .md, .json, .html"),
         (["team.recipe", "--pack", "pack", "--budget", "much"], "it takes an amount of dollars"),
         (["panel", "--pack", "pack", "--models", "good,other"], "the pack has no model `other`"),
+        (
+            ["team.recipe", "--pack", "pack", "--set", "panel=good"],
+            "no recipe that is measured takes that; they take nothing",
+        ),
+        (["team.recipe", "--recipe", "vote", "--pack", "pack", "--set", "panl=good"], "is `panel` meant?"),
         (["panel"], "`--pack DIR` has recorded ones, `--results FILE` those of earlier evaluations"),
         (["team.recipe", "--pack", "pack", "--concurrency", "0"], "'0' is no number from 1 on"),
         (["team.recipe", "--pack", "pack", "--limit", "-3"], "'-3' is no number from 1 on"),

@@ -269,6 +269,7 @@ class _Contest:
             stack.callback(results.close)
             if self._given.record is not None:
                 self._cassette = stack.enter_context(Cassette.opened(self._given.record, self._secrets()))
+            self._must_take(self._given.set)
             contestants = [
                 contestant for path, plan in self._plans for contestant in await self._contestants(stack, path, plan)
             ]
@@ -393,13 +394,28 @@ class _Contest:
                 engine = Engine(plan, backends=backends, functions=played)
         return await stack.enter_async_context(engine)
 
-    async def _contestants(self, stack: AsyncExitStack, path: str, plan: Plan) -> list[Contestant]:
+    def _names(self, path: str, plan: Plan) -> list[str]:
+        """The exposed names and the recipes of a plan that are measured."""
         wanted = [own for name in self._given.names if (own := _named(plan, name)) is not None]
         if self._given.names and not wanted:
             raise Stop(
                 Exit.USAGE, f"{path} has no recipe {' or '.join(self._given.names)}; it has {', '.join(plan.recipes)}"
             )
-        names = wanted or list(plan.entries) or [_only(plan, path)]
+        return wanted or list(plan.entries) or [_only(plan, path)]
+
+    def _must_take(self, settings: Sequence[str]) -> None:
+        """Each argument that is given must be one of a recipe that is measured; what is exposed has its own."""
+        names = [(plan, name) for path, plan in self._plans for name in self._names(path, plan)]
+        known = [p.name for plan, name in names if name not in plan.entries for p in plan.recipes[name].parameters]
+        for setting in settings:
+            name = setting.partition("=")[0].strip()
+            if name not in known:
+                near = nearest(name, known)
+                hint = f"is `{near}` meant?" if near else f"they take {', '.join(dict.fromkeys(known)) or 'nothing'}"
+                raise Stop(Exit.USAGE, f"`--set {name}`: no recipe that is measured takes that; {hint}")
+
+    async def _contestants(self, stack: AsyncExitStack, path: str, plan: Plan) -> list[Contestant]:
+        names = self._names(path, plan)
         functions = {}
         if self._given.replay is None:
             functions = lent(plan, self._given.functions, self._given.allow, self._verifier())

@@ -63,7 +63,7 @@ def comparable(item: Item, text: str) -> str | None:
             return None if value is None else str(value.normalize())
         case "schema":
             try:
-                return json.dumps(json.loads(code(text)), sort_keys=True)
+                return json.dumps(json.loads(code(text, "json")), sort_keys=True)
             except (ValueError, RecursionError):
                 return None
         case "code":
@@ -86,7 +86,7 @@ _LEADING = re.compile(r"^\s*\(?([A-Z])[).:]\s")
 _NUMBER = re.compile(r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
 MOST_DIGITS = 1000
 """Before or after the point: what is larger is no number that anybody asks for, and can't be computed with."""
-_FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```[ \t]*(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def final(text: str) -> str:
@@ -137,10 +137,15 @@ def number(text: str) -> Decimal | None:
     return value if abs(value.adjusted()) <= MOST_DIGITS else None
 
 
-def code(text: str) -> str:
-    """The last fenced block, or else all of it."""
+def code(text: str, language: str = "python") -> str:
+    """The last fenced block in a language, or else the last one, or else all of it.
+
+    >>> code("```python\\nx = 1\\n```\\nIt prints\\n```\\n1\\n```")
+    'x = 1\\n'
+    """
     found = _FENCE.findall(text)
-    return str(found[-1]) if found else text
+    own = [inside for word, inside in found if word.casefold() == language]
+    return str((own or [inside for _, inside in found] or [text])[-1])
 
 
 def _near(said: Decimal | None, wanted: Decimal | None, tolerance: float) -> bool:
@@ -153,7 +158,7 @@ def _fits(text: str, schema: Json, said: str | None) -> Grade:
     import jsonschema_rs  # deferred: start-up cost
 
     try:
-        value = json.loads(code(text))
+        value = json.loads(code(text, "json"))
     except (ValueError, RecursionError) as problem:
         return _grade(False, said, f"no JSON: {problem}")
     problems = jsonschema_rs.validator_for(schema).iter_errors(value)

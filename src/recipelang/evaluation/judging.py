@@ -59,7 +59,9 @@ class Jury:
             cost = None if cost is None or paid is None else cost + paid
         yes, no = sum(vote is True for vote in votes.values()), sum(vote is False for vote in votes.values())
         verdict = Verdict.UNGRADED if yes == no else Verdict.RIGHT if yes > no else Verdict.WRONG
-        why = "" if votes else "nobody judges words that may be its own"
+        why = ""
+        if verdict is Verdict.UNGRADED:
+            why = "the judges did not decide" if votes else "nobody judges words that may be its own"
         return Grade(verdict, why, votes, cost, comparable(item, text))
 
     async def _asked(self, entry: Entry, item: Item, text: str) -> tuple[bool | None, float | None]:

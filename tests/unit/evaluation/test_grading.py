@@ -35,6 +35,16 @@ def test_a_choice_is_the_last_letter_that_is_given_as_the_answer(text: str, lett
     assert choice(text) == letter
 
 
+def test_a_block_in_the_language_that_is_wanted_comes_before_a_later_one_in_another() -> None:
+    text = 'So:\n```json\n{"ok": 1}\n```\nAs in\n```python\nx = {}\n```'
+    assert graded("schema", text, schema={"type": "object", "required": ["ok"]})
+
+
+def test_what_is_no_number_that_can_be_computed_with_is_wrong_and_no_mistake() -> None:
+    assert number("1e999999999") is None
+    assert not graded("number", "Answer: 1e999999999", reference=1)
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
