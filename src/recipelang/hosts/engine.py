@@ -178,9 +178,7 @@ class Engine:
         not fit.
         """
         entry = self.entry(recipe, arguments, pool)
-        request = request_of(
-            messages, tools=tools, max_latency=max_latency, quality=quality, metadata=metadata
-        )
+        request = request_of(messages, tools=tools, max_latency=max_latency, quality=quality, metadata=metadata)
         return await self.answer(
             entry, request, seed=seed, journal=journal, content=content, key=key, run_id=run_id, trace=trace
         )
@@ -212,9 +210,7 @@ class Engine:
         ...         print(answer.result.spend.tokens)
         """
         entry = self.entry(recipe, arguments, pool)
-        request = request_of(
-            messages, tools=tools, max_latency=max_latency, quality=quality, metadata=metadata
-        )
+        request = request_of(messages, tools=tools, max_latency=max_latency, quality=quality, metadata=metadata)
         return streamed(
             lambda listener: self.answer(
                 entry,

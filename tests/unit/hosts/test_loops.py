@@ -36,6 +36,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 TOOLS = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("moons", "rings")
 ]
+Said = str | Reply | BackendError
 ANSWER = "Jupiter has 95 moons."
 PANEL = """
 role panelist() { max_tokens = 100 }
@@ -107,7 +108,7 @@ class Client:
         return [f"{call.model.name}/{call.role}" for call in self.asked]
 
 
-def after_tools(first: Outcome, then: Outcome = ANSWER) -> Callable[[ModelCall], Outcome]:
+def after_tools(first: Said, then: Said = ANSWER) -> Callable[[ModelCall], Said]:
     """Says the one before it sees what a tool gave, and the other after."""
     return lambda call: then if any(message.role == "tool" for message in call.messages) else first
 
