@@ -1,10 +1,14 @@
 """How right the standard signals and functions are on labelled texts, by words alone and with the extra `signals`.
 
-`python tests/labelled_signals.py` prints the table of docs/signals.md; with names of signals it also prints each mistake.
+`python tests/labelled_signals.py` prints the table of docs/signals.md; with names of signals it also prints each mistake, and with
+`--pack DIR` how often `domain` says the category of recorded questions such as those of MMLU-Pro.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
+import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +19,10 @@ from typing import Any
 
 from recipelang.compilation import compile_text
 from recipelang.ir.expressions import SignalReference
-from recipelang.ir.labels import DOMAINS, FORMS, LANGUAGES
+from recipelang.ir.labels import DOMAINS, ENCODERS, FORMS, LANGUAGES, MEANING, WORDS
 from recipelang.ir.plan import Plan
 from recipelang.runtime.expressions import compile_expression
-from recipelang.runtime.looking import encoder, tongues
+from recipelang.runtime.looking import domain, encoder, tongues
 from recipelang.runtime.values import Message, Request
 
 LABELLED = Path(__file__).parent / "corpus" / "signals"
@@ -145,7 +149,26 @@ def _policy() -> str:
     return "use std.signals\n" + "\n".join(signals)
 
 
-def main(shown: list[str]) -> None:
+def field_accuracy(pack: Path, by: str) -> tuple[float, int]:
+    """Of how many questions of a pack `domain` says their category, and how many there are."""
+    with gzip.open(pack / "questions.jsonl.gz", "rt", encoding="utf-8") as lines:
+        questions = [json.loads(line) for line in lines]
+    asked = random.Random(1).sample(questions, min(1_000, len(questions)))
+    renamed = {"math": "maths", "computer science": "computer_science"}
+    right = sum(domain(each["prompt"], by) == renamed.get(each["category"], each["category"]) for each in asked)
+    return right / len(asked), len(asked)
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--pack"]:
+        for by in (WORDS, ENCODERS[MEANING]):
+            share, number = field_accuracy(Path(arguments[1]), by)
+            print(f"{by}: the field of {share:.1%} of {number} questions")
+    else:
+        _print_table(arguments)
+
+
+def _print_table(shown: list[str]) -> None:
     print(
         "| signal | unseen texts | by words | with the extra | texts it was written with | by words | with the extra |"
     )
