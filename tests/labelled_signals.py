@@ -85,7 +85,7 @@ def _plan() -> Plan:
 
 
 def measured(name: str, *, unseen: bool) -> Measured:
-    """The texts that the signals were written with or, `unseen`, those that were written when they were done."""
+    """The texts that the signals were written with or, `unseen`, those that were written later."""
     reads = _reading(name)
     return Measured(name, tuple((text, label, reads(text)) for label, text in _labelled(name, unseen)))
 
