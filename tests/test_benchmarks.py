@@ -83,6 +83,23 @@ def test_the_sets_bring_on_recorded_answers_what_the_page_says(run: Command, sha
     assert found == wanted
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not REPLAY, reason="needs recorded answers: RECIPELANG_REPLAY names their folder")
+@pytest.mark.parametrize(("pack", "best"), [("mmlu_pro", "gpt_4o"), ("conf", "llama_405b")])
+def test_one_hybrid_has_the_best_models_accuracy_at_half_its_cost_and_one_beats_it(
+    run: Command, pack: str, best: str
+) -> None:
+    recipe = ROOT / "bench" / f"hybrids_on_{pack}.recipe"
+    folder = Path(REPLAY) / "packs" / pack
+    done = run("eval", recipe, "--pack", folder, "--single", best, "--half", "second", "--format", "json")
+    assert done.status == 0, done.err
+    against = {one["name"]: one for one in json.loads(done.out)["compared"]}
+    cheap, better = against["at half the cost"], against["better outright"]
+    assert cheap["difference"][0] >= 0
+    assert cheap["cost_ratio"][2] < 0.5  # the whole of its interval
+    assert better["difference"][1] > 0
+
+
 # ------------------------------------------------------- programs, tried out
 
 SAMPLES = "Add.\n\nInput\n\nTwo.\n\nSample Input 1\n\n1 2\n\nSample Output 1\n\n3\n\nSo.\n\nSample Input 2:\n5 6\n\nSample Output 2:\n11\n"

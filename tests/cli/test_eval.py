@@ -418,6 +418,9 @@ def test_a_panel_is_told_from_the_results_of_evaluations(run: Command, pack: Pat
     assert [member["shapley"] for member in by_results["members"]] == [
         member["shapley"] for member in by_pack["members"]
     ]
+    told(run("eval", "--single", "all", "--pack", pack, "--results", "runs.jsonl", "--seed", 1, "--format", "json"))
+    again = told(run("eval", "panel", "--results", "runs.jsonl", "--format", "json"))
+    assert again == by_results  # what was recorded once is one attempt, whatever the seed
     some = told(run("eval", "panel", "--results", "runs.jsonl", "--models", "good, team/vote", "--format", "json"))
     assert [member["name"] for member in some["members"]] == ["single good", "team/vote"]
     wrong = run("eval", "panel", "--results", "runs.jsonl", "--models", "goood")

@@ -182,6 +182,6 @@ class Evaluation:
             dict(grade.judges),
             spend is not None and spend.reported,
             grade.said,
-            self.seed,
+            self.seed if self.pack is None else 0,  # recorded answers are no others by another seed
             grade.cost,
         )
