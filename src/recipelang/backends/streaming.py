@@ -86,8 +86,7 @@ class Assembly:
     def _whole_characters(self, text: str) -> str:
         """The text, with the half of a character that waited for it, and without one that its end has to wait for."""
         if self.half and text:
-            text = (self.half + text).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-            self.half = ""
+            text, self.half = _joined(self.half + text), ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self.half = text[:-1], text[-1]
         return encodable(text)
@@ -132,7 +131,7 @@ class Assembly:
             if new and place < len(self.told) - 1:
                 raise garbage("its tool calls are mixed up")
             if new or name is not None:
-                pieces.append(CallPiece(place, name, encodable(new)))
+                pieces.append(CallPiece(place, name, encodable(_joined(new))))
             self.told[place] = len(arguments)
         return tuple(pieces)
 
@@ -141,8 +140,15 @@ class Assembly:
         if self.finish is None:
             raise garbage("the stream ended before the answer did", may_pass=True)
         calls = tuple(self.calls[index] for index in sorted(self.calls))
+        for function in (call["function"] for call in calls if "function" in call):
+            function["arguments"] = encodable(_joined(function["arguments"]))
         parts = Parts("".join(self.texts), "".join(self.refusals), self.finish, self.usage, self.tokens or None)
         return settled(parts, calls)
+
+
+def _joined(text: str) -> str:
+    """The text with the halves of characters that stand beside each other as one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _merge(whole: dict[str, Any], piece: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from model_calls import deltas_of, outcome_of, whole
 from recipelang.backends.clients import open_client
 from recipelang.backends.openai import OpenAIBackend
-from recipelang.runtime.ports import BackendError, Reply
+from recipelang.runtime.ports import BackendError, CallPiece, Reply
 from recipelang.runtime.values import TokenLogprob, Usage
 from upstream import (
     END,
@@ -208,3 +208,37 @@ async def test_calls_of_tools_that_are_none_are_a_failure_and_no_crash(calls: ob
         async with open_client(secure=False) as client:
             found = await outcome_of(OpenAIBackend(upstream.url, None, client), stream=True)
     assert isinstance(found, BackendError)
+
+
+# -------------------------------------------------------- calls, bit by bit
+
+
+def bit(index: int | None, name: str | None = None, arguments: str | None = None, **more: Any) -> dict[str, Any]:
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    place = {} if index is None else {"index": index}
+    return chunk(tool_calls=[{**place, **more, "function": function}])
+
+
+BITS: list[tuple[list[dict[str, Any]], list[CallPiece]]] = [
+    ([bit(0, "look_up", "", id="a"), bit(0, None, '{"of": '), bit(0, None, "1}")], [CallPiece(0, "look_up", '{"of": '), CallPiece(0, None, "1}")]),
+    ([bit(0, "look", id="a"), bit(0, "_up"), bit(0, None, "{}")], [CallPiece(0, "look_up", "{}")]),
+    ([bit(1, "one", "{}", id="a"), bit(2, "two", "{}", id="b")], [CallPiece(0, "one", "{}"), CallPiece(1, "two", "{}")]),
+    ([bit(None, "one", "{", id="a"), bit(None, None, "}"), bit(None, "two", "{}", id="b")], [CallPiece(0, "one", "{"), CallPiece(0, None, "}"), CallPiece(1, "two", "{}")]),
+    ([bit(0, "now", id="a"), bit(1, "look_up", "{}", id="b")], [CallPiece(0, "now", ""), CallPiece(1, "look_up", "{}")]),
+    ([bit(0, "now", "", id="a")], []),
+    ([bit(0, "say", '"\ud83e', id="a"), bit(0, None, '\ude90"')], [CallPiece(0, "say", '"'), CallPiece(0, None, '🪐"')]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("bits", "pieces"), BITS)
+async def test_a_call_of_a_tool_is_told_in_pieces_as_soon_as_its_name_is_whole(
+    bits: list[dict[str, Any]], pieces: list[CallPiece]
+) -> None:
+    with Upstream(streamed(*bits, chunk(finish="tool_calls"))) as upstream:
+        async with open_client(secure=False) as client:
+            deltas = await deltas_of(OpenAIBackend(upstream.url, None, client))
+    assert [piece for delta in deltas for piece in delta.calls] == pieces
+    reply = whole(deltas)
+    for place, call in enumerate(reply.tool_calls):
+        told = "".join(piece.arguments for piece in pieces if piece.place == place)
+        assert told == call["function"]["arguments"]

@@ -16,6 +16,7 @@ port = 9000
 log = "requests"
 state = "used.db"
 traces = "spans"
+tool_turns = 5
 
 [keys.ann]
 env = "ANN_KEY"
@@ -44,6 +45,7 @@ def test_a_file_says_what_is_served_to_whom(tmp_path: Path) -> None:
     assert found.recipes == (str(tmp_path / "team.recipe"), "std.direct")
     assert (found.port, found.host, found.log, found.patience) == (9000, "127.0.0.1", "requests", 30)
     assert (found.traces, found.cache_seconds, found.cache_across_keys) == ("spans", 600, True)
+    assert found.tool_turns == 5
     assert found.state == str(tmp_path / "used.db")
     assert found.keys is not None
     ann, bob = found.keys
@@ -53,8 +55,9 @@ def test_a_file_says_what_is_served_to_whom(tmp_path: Path) -> None:
 
 def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
     environment = {"ANN_KEY": "a", "RECIPELANG_PORT": "9001", "RECIPELANG_LOG": "content", "RECIPELANG_METRICS": "off"}
+    environment["RECIPELANG_TOOL_TURNS"] = "0"
     found = settings_in(written(tmp_path), environment)
-    assert (found.port, found.log, found.metrics) == (9001, "content", False)
+    assert (found.port, found.log, found.metrics, found.tool_turns) == (9001, "content", False, 0)
     assert settings_in(None, {}) == Settings()
 
 
