@@ -45,6 +45,7 @@ def fault(name: str, *places: tuple[Any, str, Any]) -> Fault:
 
 _ASK, _STEP, _PROMPT, _CALL, _TASK = Prover._ask, Prover._step, Prover._prompt, Prover._call, Prover._task
 _EXCHANGE, _FANOUT, _CASCADE, _RETURN = Prover._exchange, Prover._fanout, Prover._cascade, Prover._return
+_POSSIBLE = Prover._possible
 _HOST, _FACTS, _APPLY = Prover._host_call, evaluating.Facts.of, evaluating._apply
 
 
@@ -94,8 +95,12 @@ def _cheapest(self: Prover, models: Any, prompts: Any, completions: Any) -> Line
 _COST = Prover._cost
 
 
-def _first_of(self: Prover, arms: Any, known: Any) -> Iterator[Any]:
-    yield arms[0]
+def _first_of(self: Prover, step: ir.Choose, known: Any) -> Iterator[Any]:
+    yield 0, step.arms[0]
+
+
+def _unweighed(self: Prover, step: ir.Choose, known: Any) -> Iterator[Any]:
+    return _POSSIBLE(self, replace(step, by=None), known)
 
 
 def _at_once_seconds(self: Prover, step: ir.Fanout, known: Any) -> Use:
@@ -185,6 +190,7 @@ PROVER = (
     fault("the bytes of a repair are missing", (bounds, "REPAIR_BYTES", 0), (bounds, "BYTES_PER_TOKEN", 0)),
     fault("answers are as short as their tokens", (bounds, "BYTES_PER_TOKEN", 1)),
     fault("of all arms only the first is looked at", (Prover, "_possible", _first_of)),
+    fault("of arms that are weighed none counts after one that applies for certain", (Prover, "_possible", _unweighed)),
     fault("of two arms the first counts", (bounds, "_greatest", _least)),
     fault("the state of a `repeat` does not grow", (Prover, "_repeat", _one_state)),
     fault("the results of a `perform` are not in its prompts", (Prover, "_task", _one_round)),

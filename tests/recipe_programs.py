@@ -465,14 +465,32 @@ class Writer:
     def choose(self) -> str:
         returns = self.one_of(*self.callable_()).returns
         same = self.callable_(returns=(returns,))
-        arms = [f"when {self.condition()} => {self.call(self.one_of(*same))}" for _ in range(self.pick(1, 2))]
-        last = 'fail("no arm")' if self.sometimes(4) else self.call(self.one_of(*same))
+        weighs = self.sometimes(3)
+        said, by = (self.estimates, self.worth()) if weighs else ((lambda: ""), "")
+        arms = [f"when {self.guard(weighs)} => {self.call(self.one_of(*same))}{said()}" for _ in range(self.pick(1, 2))]
+        last = 'fail("no arm")' if self.sometimes(4) else f"{self.call(self.one_of(*same))}{said()}"
         fallback = self.fallback(returns) or ""
         step = self.new(returns, 0, LONGEST)
-        lines = [*arms, f"otherwise => {last}", fallback, "timeout = 70s" if self.sometimes(4) else ""]
+        lines = [*arms, f"otherwise => {last}", by, fallback, "timeout = 70s" if self.sometimes(4) else ""]
         text = f"choose {step.text} {{\n    " + "\n    ".join(line for line in lines if line) + "\n  }"
         self.names.append(step)
         return text
+
+    def estimates(self) -> str:
+        """What an arm says of itself; now and then it says nothing."""
+        said = [f"quality = {self.one_of('0', '0.5', 'clamp(request.turns / 9)')}"] if self.sometimes() else []
+        said += [f"cost = {self.one_of('$0', '$0.001', '$2')}"] if self.sometimes() else []
+        said += [f"time = {self.one_of('1s', '2m')}"] if self.sometimes() else []
+        return f" {{ {', '.join(said)} }}" if said else ""
+
+    def worth(self) -> str:
+        quality, cost = "expected_quality(it)", "(expected_cost(it) or $1) / $0.01"
+        return f"by = {self.one_of(quality, f'{quality} - {cost}', f'-1 * {cost}', '-1 * (expected_time(it) / 1s)', 'request.max_cost')}"
+
+    def guard(self, weighs: bool) -> str:
+        if not weighs or self.sometimes():
+            return self.condition()
+        return self.one_of("true", "(expected_cost(it) or $1) <= $0.01", "expected_time(it) < 1m")
 
     def run(self) -> str:
         inside = self.callable_(what=("recipe",))
