@@ -35,6 +35,7 @@ from recipelang.ir.plan import Model, Plan, Signal
 from recipelang.ir.reading import nodes_in
 from recipelang.runtime.functions import IMPLEMENTATIONS, MEANS, WORDS
 from recipelang.runtime.gauging import GAUGES, LEFT, UNKNOWN
+from recipelang.runtime.looking import prepare
 from recipelang.runtime.members import Members, read
 from recipelang.runtime.operators import ARITHMETIC, Operator, StepFailed, is_there, negated
 from recipelang.runtime.ports import Gauge
@@ -92,7 +93,7 @@ class _Compiler:
             case SignalReference(name):
                 return self._signal(_found(self._plan.signals, name, "signal"))
             case ListExpression(items):
-                return _list([self.compiled(item) for item in items], all(isinstance(each, Constant) for each in items))
+                return _list([self.compiled(item) for item in items], _is_written_out(expression))
             case RecordExpression(fields):
                 return _record({field.name: self.compiled(field.value) for field in fields})
             case UnaryExpression("not", operand):
@@ -201,7 +202,9 @@ class _Compiler:
         over_items = {parameter.name for parameter in function.parameters if parameter.over_items}
         given = [(a.name, self._argument(a, a.name in over_items)) for a in arguments]
         if name in MEANS:  # what it goes by is loaded now and not in the middle of a request
-            MEANS[name]({a.name: a.value.value for a in arguments if isinstance(a.value, Constant)})
+            written = {a.name: self.compiled(a.value)({}) for a in arguments if _is_written_out(a.value)}
+            MEANS[name](written)
+            prepare(written)
         if name in GAUGES:
             return _gauge(GAUGES[name], given[0][1])
         if name in LEFT:
@@ -231,6 +234,11 @@ class _Compiler:
             return of_item
 
         return bound
+
+
+def _is_written_out(expression: Expression) -> bool:
+    items = expression.items if isinstance(expression, ListExpression) else (expression,)
+    return all(isinstance(item, Constant) for item in items)
 
 
 # ------------------------------------------------------------------- leaves

@@ -22,6 +22,7 @@ from recipelang.runtime.looking.likeness import (
     contrast,
     contrast_found,
     measured_by,
+    prepare,
     reask,
     reask_found,
     similar,
@@ -42,6 +43,6 @@ from recipelang.runtime.looking.tongues import language, told_by
 __all__ = [
     "constraints", "constraints_found", "contrast", "contrast_found", "demanded_form", "demanded_form_found", "density", "density_found",
     "domain", "domain_found", "frequency", "frequency_found", "injection", "injection_found", "keywords", "keywords_found", "language",
-    "measured_by", "messages", "occurrences", "occurrences_found", "ordered", "ordered_found", "reask", "reask_found", "regex", "regex_found", "similar",
+    "measured_by", "messages", "occurrences", "occurrences_found", "ordered", "ordered_found", "prepare", "reask", "reask_found", "regex", "regex_found", "similar",
     "similar_found", "similarity", "told_by", "words",
 ]  # fmt: skip

@@ -30,12 +30,16 @@ def cosine(one: Vector, other: Vector) -> float:
 
 @lru_cache(maxsize=_AT_HAND)
 def vector_of(text: str) -> Vector:
-    return vectors_of((ends_of(text, LOOKED_AT),))[0]
+    return _encoded((ends_of(text, LOOKED_AT),))[0]
 
 
 @lru_cache(maxsize=1_024)
-def vectors_of(texts: tuple[str, ...]) -> Vector:
-    """One row for each text; kept, for they are the examples of recipes."""
+def vectors_of(examples: tuple[str, ...]) -> Vector:
+    """One row for each example of a recipe; kept."""
+    return _encoded(examples)
+
+
+def _encoded(texts: tuple[str, ...]) -> Vector:
     encode = loaded()
     assert encode is not None
     return encode([encodable(text) for text in texts])

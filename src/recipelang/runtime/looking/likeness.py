@@ -52,6 +52,14 @@ def measured_by(given: Mapping[str, object]) -> str:
     return "" if by == WORDS else by if has_encoder(by) else f"words, for want of {by}"
 
 
+def prepare(given: Mapping[str, object]) -> None:
+    """Look at the examples among some arguments now, and not in the middle of a request."""
+    if has_encoder(str(given.get("by", WORDS))):
+        for examples in given.values():
+            if isinstance(examples, tuple) and examples:
+                vectors_of(examples)
+
+
 def reask(what: Request, turns: int = 1, by: str = WORDS) -> float:
     before = _asked_before(what, turns, by)
     return min(before)[0] if before else 0.0
