@@ -109,6 +109,10 @@ def _members(
                 found[name].append(ballot)
     if not whole:
         raise PanelProblem("there is no question that all of these members have a graded answer to")
+    if all(ballot.said is None for ballots in found.values() for ballot in ballots):
+        raise PanelProblem(
+            "these answers can't be compared, so that there is no vote: it is known only whether they were right"
+        )
     again = {name: _attempts([times(question, name) for question in whole]) for name in found}
     return Members(whole, found, {name: attempts for name, attempts in again.items() if len(attempts) > 1})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -132,3 +133,9 @@ def test_runs_of_an_evaluation_make_a_panel_and_other_seeds_are_other_attempts()
 def test_members_with_no_question_in_common_are_no_panel() -> None:
     with pytest.raises(PanelProblem, match="no question that all of these members"):
         members_in([outcome("one", "x"), outcome("two", "y")], ["one", "two"])
+
+
+def test_programs_can_not_vote() -> None:
+    runs = [replace(outcome(name, "x"), said=None) for name in ("one", "two")]
+    with pytest.raises(PanelProblem, match="can't be compared, so that there is no vote"):
+        members_in(runs, ["one", "two"])
