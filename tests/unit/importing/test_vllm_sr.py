@@ -19,6 +19,7 @@ from recipelang.importing.documents import BadDocument, Document, document
 from recipelang.importing.reading import Imported
 from recipelang.importing.vllm_sr import imported
 from recipelang.ir.plan import Plan
+from recipelang.runtime.looking.encoder import loaded
 from routed_probes import probed, routed
 from silence import silent
 
@@ -226,3 +227,9 @@ def test_requests_in_other_words_lead_there_as_well() -> None:
     assert seen == {"multi-objective": 68, "accuracy": 9}
     assert missed.items() >= PARAPHRASED_MISSES.items()
     assert len(missed) <= 4  # two more by words alone, where no encoder is installed
+
+
+def test_decisions_that_go_by_classifiers_are_mostly_taken_rightly() -> None:
+    found = [probe.taken == probe.expected for probe in probed(CORPUS / "by_field")]
+    assert len(found) == 57
+    assert sum(found) >= (46 if loaded() is not None else 34)

@@ -10,7 +10,7 @@ from recipelang.ir.labels import DOMAINS
 
 LIKENESS = 0.6
 """What `similar` gives for what the router's encoders would call the same: it is divided by this, so that thresholds can stay."""
-LEAN = 2.0
+LEAN = 1.25
 """How far `contrast` leans where the difference of two likenesses of the router leans by one."""
 REASKED = 0.95
 """Of a threshold between two questions, the share that is right for `reask`."""
@@ -73,7 +73,7 @@ def complexity(signals: Signals, part: Part) -> None:
         lean = "difficulty"
         signals.standard.add("signals")
         part.change("it is the standard signal `difficulty`, which is no classifier")
-    above, below = (min(0.95, max(0.05, 0.5 + LEAN * lean)) for lean in (hard, easy))
+    above, below = (min(0.95, max(0.05, 0.5 + 1.25 * lean)) for lean in (hard, easy))
     if above <= below:
         part.change("what is hard begins above what is easy")
         above = below + 0.01
