@@ -365,3 +365,55 @@ def test_least_squares_find_the_weights_and_how_sure_they_are() -> None:
 def test_columns_that_say_the_same_are_told() -> None:
     with pytest.raises(Singular):
         least_squares([(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)], [1, 2, 3])
+
+
+# ------------------------------------------------------ bands, signals, counts
+
+POLICY = """\
+language 1
+
+role respond() { max_tokens = 1k }
+
+signal proof: bool   = contains(request.text, "Prove")
+signal effort: score = clamp(0.6 * proof + 0.2)
+band work            = effort { light < 0.05 <= heavy }
+
+recipe policy(small: model, large: model, most: int(0..3) = 0) -> answer {
+  choose reply {
+    when work == light and most >= 0 => alone(small)
+    otherwise                        => alone(large)
+  }
+  return reply
+}
+
+recipe alone(one: model) -> answer {
+  ask reply = respond(model = one)
+  return reply
+}
+"""
+POLICY_RUN = ("--recipe", "policy", "--set", "small=small", "--set", "large=large")
+
+
+def test_the_threshold_of_a_band_parts_what_the_small_model_can_do(tmp_path: Path, pack: Path) -> None:
+    file = a_recipe(tmp_path, POLICY)
+    assert calibrate(file, pack, "--fit", "work", *POLICY_RUN, worth="$0.03") == Exit.FINE
+    ((threshold, low, high),) = numbers_in(file.read_text()).values()
+    assert 0.2 < threshold <= 0.8
+    assert low <= threshold <= high
+    assert f"{{ light < {threshold} <= heavy }}" in file.read_text()
+    assert warnings(file) == []
+
+
+def test_the_weights_of_a_signal_are_fitted_by_what_the_recipe_comes_to(tmp_path: Path, pack: Path) -> None:
+    text = POLICY.replace("light < 0.05 <=", "light < 0.5 <=").replace("0.6 * proof", "0.0 * proof")
+    file = a_recipe(tmp_path, text)
+    assert calibrate(file, pack, "--fit", "effort", *POLICY_RUN, worth="$0.03") == Exit.FINE
+    weight, base = (value for value, *_ in numbers_in(file.read_text()).values())
+    assert base < 0.5 <= base + weight  # easy questions are light, and proofs are heavy
+
+
+def test_a_count_is_looked_for_among_all_that_its_type_has(tmp_path: Path, pack: Path) -> None:
+    text = POLICY.replace("most >= 0", "most >= 2").replace("< 0.05", "< 0.5")
+    file = a_recipe(tmp_path, text)
+    assert calibrate(file, pack, "--fit", "policy.most", *POLICY_RUN, worth="$0.03") == Exit.FINE
+    assert "most: int(0..3) = 2" in file.read_text() or "most: int(0..3) = 3" in file.read_text()
