@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,15 +79,34 @@ def _opened(path: str, form: Form, patience: float) -> sqlite3.Connection:
 
     connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute("BEGIN IMMEDIATE")  # others may be making the same file
         _must_be_ours(connection, path, form)
-        connection.execute("PRAGMA journal_mode = WAL")
+        numbers = f"PRAGMA application_id = {form.format}; PRAGMA user_version = {form.version}"
+        for statement in f"{form.tables};{numbers}".split(";"):
+            connection.execute(statement)
+        connection.execute("COMMIT")
+        _write_ahead(connection, patience)
         connection.execute("PRAGMA synchronous = NORMAL")
-        numbers = f"PRAGMA application_id = {form.format}; PRAGMA user_version = {form.version};"
-        connection.executescript(f"BEGIN IMMEDIATE; {form.tables} {numbers} COMMIT;")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
+    """SQLite does not wait by itself for the others who are opening the file to let go of it for a moment."""
+    import sqlite3  # deferred: start-up cost
+
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _must_be_ours(connection: sqlite3.Connection, path: str, form: Form) -> None:

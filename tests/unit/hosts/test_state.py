@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from uuid import uuid4
@@ -155,3 +156,11 @@ async def test_redis_keeps_nothing_for_longer_than_it_is_to(redis: str) -> None:
     await state.change("count", 0.001, one_more)
     await anyio.sleep(0.01)
     assert (await state.recall("short"), await state.change("count", 60, one_more)) == (None, None)
+
+
+def test_those_who_open_a_new_file_at_once_all_find_it_theirs(tmp_path: Path) -> None:
+    for number in range(10):
+        path = tmp_path / f"{number}.db"
+        with ThreadPoolExecutor(8) as pool:
+            for state in pool.map(lambda _: SqliteState(path), range(8)):  # noqa: B023 - the pool ends with the round
+                state.close()
