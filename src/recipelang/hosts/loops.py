@@ -189,8 +189,10 @@ def _turns_since_the_user_spoke(messages: Sequence[Message]) -> int:
 
 
 def _handed_back(messages: Sequence[Message]) -> tuple[int, str | None]:
-    """Where the last calls of tools stand in a conversation, and the number of the state that their turn ended in."""
-    place = max((place for place, message in enumerate(messages) if message.extra.get("tool_calls")), default=0)
+    """Where the last words of a model stand in a conversation and, where these are calls of tools, the number of the state
+    that their turn ended in: after an answer in words the next request is a new one.
+    """
+    place = max((place for place, message in enumerate(messages) if message.role == "assistant"), default=0)
     calls = messages[place].extra.get("tool_calls") or ()
     found = {_NUMBER.fullmatch(str(call.get("id"))) for call in calls}
     states = {None if each is None else each[1] for each in found}

@@ -245,6 +245,25 @@ async def test_a_state_is_for_one_conversation_alone(what: str) -> None:
     assert len(client.who) == 4
 
 
+async def test_after_an_answer_in_words_the_next_question_is_a_new_one() -> None:
+    client = Client(plan_of(PANEL), panel)
+    client.carry_out(await client.ask())
+    said = await client.ask()
+    client.messages += [{"role": "assistant", "content": said.text}, {"role": "user", "content": "And Saturn?"}]
+    await client.ask()
+    assert client.turn is not None
+    assert (client.turn.number, client.turn.is_resumed) == (1, False)
+    assert client.who[:3] == ["small/panelist", "large/panelist", "third/panelist"]
+
+
+async def test_what_the_user_says_beside_the_results_is_a_part_of_the_turn() -> None:
+    client = Client(plan_of(PANEL), panel)
+    client.carry_out(await client.ask())
+    client.messages.append({"role": "user", "content": "Be quick."})
+    assert ((await client.ask()).text, client.who) == (ANSWER, ["large/write"])
+    assert client.asked[0].messages[-1].content == "Be quick."
+
+
 async def test_three_turns_with_two_calls_at_once_go_through() -> None:
     def script(call: ModelCall) -> Outcome:
         if call.role == "panelist":
