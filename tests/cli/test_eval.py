@@ -466,3 +466,11 @@ def test_an_evaluation_that_is_interrupted_says_what_is_kept_and_goes_on_there(t
         assert len(upstream.requests) == 5
     assert "2 of 4 runs are already in runs.jsonl" in done.stderr
     assert json.loads(done.stdout)["contestants"][0]["right"] == 4
+
+
+def test_a_call_that_was_given_up_costs_what_it_was_recorded_to_cost(run: Command, pack: Path, team: Path) -> None:
+    hurried = TEAM.replace("for m in panel", "for m in panel { quorum = 2 }").replace("model[1..4]", "model[2..4]")
+    team.write_text(hurried, encoding="utf-8")  # `poor`, the slowest, is cancelled
+    [vote] = told(run("eval", team, "--pack", pack, "--format", "json"))["contestants"]
+    assert vote["latency"]["p50"] == pytest.approx(1.0)
+    assert vote["cost"][0] == pytest.approx(0.055)

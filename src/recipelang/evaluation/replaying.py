@@ -152,6 +152,13 @@ class ReplayBackend:
         """A perfect verifier, which only a measurement has: a function of the host, of whatever name."""
         return self.verdict(by, said) is Verdict.RIGHT
 
+    def paid(self) -> float | None:
+        """What all calls about the question at hand were recorded to cost, those that were given up included; none where that is
+        unknown."""
+        costs = [row.cost for row in self._asking().rows]
+        known = [cost for cost in costs if cost is not None]
+        return math.fsum(known) if len(known) == len(costs) else None
+
     def dearest(self, question: str, models: Iterable[str]) -> float:
         """The most that one call of one of these models cost on a question; infinite where that was not recorded."""
         rows = [

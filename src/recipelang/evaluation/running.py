@@ -131,9 +131,9 @@ class Evaluation:
                 try:
                     result = await contestant.engine.answer(contestant.entry, request, seed=self.seed)
                 except RunFailure as failure:
-                    settle(None if failure.spend is None else failure.spend.cost)
+                    settle(self._paid(failure.spend))
                     return self._told(contestant, item, key, Grade(Verdict.WRONG), failure.spend, failure=str(failure))
-                settle(result.spend.cost)
+                settle(self._paid(result.spend))
         except OverBudget as problem:
             self.stopped = self.stopped or str(problem)
             return None
@@ -147,6 +147,12 @@ class Evaluation:
             return worst
         recorded = certificate.total.calls * self.pack.dearest(item.id, contestant.models)
         return recorded if math.isinf(worst) else recorded + worst
+
+    def _paid(self, spend: Spend | None) -> float | None:
+        """What a run cost. A call that was given up may have used all that it was allowed, or all that it was recorded to use."""
+        if spend is not None and spend.cost is not None:
+            return spend.cost
+        return None if self.pack is None else self.pack.paid()
 
     async def _graded(self, contestant: Contestant, item: Item, key: str, result: RunResult) -> Outcome:
         answer = result.answer if isinstance(result.answer, Answer) else None
@@ -172,7 +178,7 @@ class Evaluation:
             grade.verdict,
             None if result is None else result.text,
             answer.model.id if isinstance(answer, Answer) else None,
-            None if spend is None else spend.cost,
+            self._paid(spend),
             0 if spend is None else spend.calls,
             0 if spend is None else spend.prompt_tokens,
             0 if spend is None else spend.completion_tokens,
