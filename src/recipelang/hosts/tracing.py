@@ -148,6 +148,8 @@ class _Spans:
     calls: dict[int, Span] = field(default_factory=dict)
 
     def record(self, event: Event) -> None:
+        if event.kind != "run_start" and "" not in self.steps:
+            return  # the run has ended; what is said of it later has no place any more
         match event.kind:
             case "run_start":
                 self._begin_run(event)
@@ -223,16 +225,14 @@ class _Spans:
 
     def _around(self, path: str) -> Span:
         """The innermost open span around a path: `a[1].b[2]`, `a[1].b`, `a[1]`, `a`, the run."""
-        while path not in self.steps:
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        while path and path not in self.steps:
+            path = _outer(path)
         return self.steps[path]
 
     def _opened(self, name: str, path: str, told: Mapping[str, Json], *, outside: bool = False) -> Span:
         from opentelemetry.trace import SpanKind, set_span_in_context  # deferred: an extra
 
-        around = set_span_in_context(
-            self._around(path[: max(path.rfind("."), path.rfind("["), 0)] if not outside else path)
-        )
+        around = set_span_in_context(self._around(path if outside else _outer(path)))
         return self.tracer.start_span(name, around, SpanKind.CLIENT if outside else SpanKind.INTERNAL, _known(told))
 
     # -------------------------------------------------------------- the calls
@@ -276,6 +276,10 @@ class _Spans:
             if told["why"] == "timeout":
                 _failed(span, "timeout", None)
         span.end()
+
+
+def _outer(path: str) -> str:
+    return path[: max(path.rfind("."), path.rfind("["), 0)]
 
 
 def _asked(call: ModelCall) -> dict[str, Json]:

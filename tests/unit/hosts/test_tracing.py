@@ -14,6 +14,7 @@ import pytest
 from recipelang import (
     BackendError,
     Engine,
+    Event,
     FailureKind,
     Reply,
     RunFailure,
@@ -193,6 +194,20 @@ async def test_the_run_belongs_to_the_span_that_goes_on_where_it_is_made() -> No
         with spans.provider.get_tracer("host").start_as_current_span("request") as around:
             await engine.run("main", "Hello?")
     assert parent(spans.one("invoke_workflow main")) == around.get_span_context().span_id
+
+
+@pytest.mark.parametrize("kind", ["run_start", "call_start", "run_end"])
+async def test_a_journal_that_fails_costs_neither_the_run_nor_its_spans_anything(kind: str) -> None:
+    class Failing:
+        def record(self, event: Event) -> None:
+            if event.kind == kind:
+                raise OSError
+
+    spans, backend = Spans(), ScriptedBackend({"*": REPLY})
+    async with Engine(plan_of(RECIPES), backends={"lab": backend}, tracing=Tracing(provider=spans.provider)) as engine:
+        result = await engine.run("main", "Hello?", journal=Failing())
+    assert result.text == "Jupiter."
+    assert [span.name for span in spans.all][-1] == "invoke_workflow main"
 
 
 @pytest.mark.parametrize("content", [False, True])
