@@ -17,11 +17,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 
 from recipelang.localmodels.catalogue import find_model
 from recipelang.localmodels.index import PullProblem
 from recipelang.localmodels.store import ModelStore
+from recipelang.serving import app
+from served import running
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "panel_with_a_dead_model.recipe"
 COMMAND = [sys.executable, "-m", "recipelang.cli.main", "run"]
@@ -184,3 +187,47 @@ def test_two_models_that_agree_are_the_answer() -> None:
     assert done.returncode == 0, done.stderr
     assert "Canberra" in done.stdout
     assert "2 calls" in done.stderr
+
+
+LOOP = """
+use std.local_models
+
+role speaker() { max_tokens = 8, prompt = "Name the city, and nothing else." }
+role caller(said: answer[..1]) { tools = true, temperature = 0, max_tokens = 60, prompt = "It is about: {{ said }}" }
+recipe team(first_one: model, last: model) -> answer {
+  fanout said  = speaker(model = m) for m in [first_one]
+  ask    reply = caller(said, model = last) { timeout = 4m }
+  return reply
+}
+
+expose "team" = team(first_one = tiny, last = strong)
+"""
+
+
+def test_an_agent_whose_model_is_a_team_of_real_ones_goes_on_with_what_its_tool_gave(tmp_path: Path) -> None:
+    strong = find_model("strong")
+    assert strong is not None
+    if not ModelStore().has(strong):
+        pytest.skip("the larger model is not in the cache: `recipelang models pull strong`")
+    (tmp_path / "team.recipe").write_text(LOOP, encoding="utf-8")
+    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    tools: Any = [{"type": "function", "function": {"name": "get_weather", "parameters": city}}]
+    turns: list[Any] = [{"role": "user", "content": "What is the weather in Paris right now? Use the tool."}]
+    receipts = []
+    with (
+        running(app(tmp_path / "team.recipe")) as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0, timeout=300) as client,
+    ):
+        for _ in range(3):
+            extra: Any = {"recipelang": {"receipt": True}}
+            answer = client.chat.completions.create(model="team", messages=turns, tools=tools, extra_body=extra, seed=3)
+            receipts.append((answer.model_extra or {})["recipelang"])
+            turns.append(answer.choices[0].message.model_dump(exclude_none=True))
+            for call in turns[-1].get("tool_calls", ()):
+                assert json.loads(call["function"]["arguments"]) == {"city": "Paris"}
+                turns.append({"role": "tool", "tool_call_id": call["id"], "content": "18 degrees and sunny"})
+            if turns[-1]["role"] == "assistant":
+                break
+    assert len(receipts) > 1  # whether it then answers, or calls once more
+    assert [receipt["calls"] for receipt in receipts] == [2, 1, 1][: len(receipts)]
+    assert [receipt["turn"]["resumed"] for receipt in receipts] == [False, True, True][: len(receipts)]
