@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pytest
 from recipelang.cli.main import main
 from recipelang.serving.keys import digest_of_key
 from served import team_file
-from upstream import Answer, Received, Upstream, http, replying
+from upstream import STALL, Answer, Received, Upstream, http, replying
 
 ASKED = {"model": "vllm-sr/auto", "messages": [{"role": "user", "content": "?"}]}
 
@@ -45,6 +46,34 @@ def test_it_says_when_it_is_ready_answers_and_stops_when_it_is_told_to(tmp_path:
             assert server.wait(20) == 0
             assert server.stderr.read() == "stopped\n"
     assert answer.json()["choices"][0]["message"]["content"] == "Jupiter."
+
+
+def test_told_to_stop_once_more_it_cuts_off_what_is_under_way(tmp_path: Path) -> None:
+    with Upstream([STALL]) as upstream, ThreadPoolExecutor() as pool:
+        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(team_file(tmp_path, upstream))]
+        with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            ready = next(line for line in server.stderr if line.startswith("ready at"))
+            (address,) = re.findall(r"http://\S+", ready)
+            asking = pool.submit(httpx2.post, f"{address}/chat/completions", json=ASKED, timeout=20)
+            upstream.wait_until(lambda server: bool(server.requests))
+            server.send_signal(signal.SIGINT)
+            _wait_until_it_listens_no_more(address)
+            server.send_signal(signal.SIGINT)
+            assert server.wait(20) == 0
+            assert server.stderr.read() == "stopped\n"
+    assert asking.result().status_code == 500
+
+
+def _wait_until_it_listens_no_more(address: str) -> None:
+    host, port = re.findall(r"//(.*):(\d+)", address)[0]
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        with socket.socket() as asking:
+            if asking.connect_ex((host, int(port))):
+                return
+        time.sleep(0.01)
+    raise AssertionError("it still listens")
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import logging
 import os
@@ -13,9 +14,11 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskStatus
 from rich.console import Console
@@ -352,12 +355,25 @@ async def _run_server(
 ) -> None:
     import uvicorn  # deferred: an extra
 
+    loop = asyncio.get_running_loop()
+
     class Server(uvicorn.Server):
-        """Says when it is ready."""
+        """Says when it is ready; told to stop it ends what is under way, and told again it cuts that off."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             _say_ready(plans, listener, serving)
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if self.should_exit:
+                loop.call_soon_threadsafe(self._cut_off)
+            self.should_exit = True
+
+        def _cut_off(self) -> None:
+            for task in self.server_state.tasks:
+                task.cancel()
+
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
 
     config = uvicorn.Config(
         application,
@@ -367,7 +383,13 @@ async def _run_server(
         server_header=False,
         proxy_headers=False,  # nobody looks where a request comes from
     )
+    await anyio.lowlevel.checkpoint()  # here it ends where it was told to stop before it was ready
     await Server(config).serve([listener])
+
+
+def _is_no_cut(record: logging.LogRecord) -> bool:
+    """Whether what the server says is about anything but a request that was cut off, as it was to be."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def _say_ready(plans: Sequence[Plan], listener: socket.socket, serving: _Serving) -> None:
