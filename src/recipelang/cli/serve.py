@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import logging
 import os
@@ -355,8 +354,6 @@ async def _run_server(
 ) -> None:
     import uvicorn  # deferred: an extra
 
-    loop = asyncio.get_running_loop()
-
     class Server(uvicorn.Server):
         """Says when it is ready; told to stop it ends what is under way, and told again it cuts that off."""
 
@@ -365,15 +362,17 @@ async def _run_server(
             _say_ready(plans, listener, serving)
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            if self.should_exit:
-                loop.call_soon_threadsafe(self._cut_off)
+            for task in self.server_state.tasks if self.should_exit else ():
+                task.cancel()
             self.should_exit = True
 
-        def _cut_off(self) -> None:
-            for task in self.server_state.tasks:
-                task.cancel()
+    cut_off = anyio.get_cancelled_exc_class()
 
-    logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
+    def tells(record: logging.LogRecord) -> bool:
+        """Whether what the server says is about anything but a request that was cut off, as it was to be."""
+        return record.exc_info is None or not isinstance(record.exc_info[1], cut_off)
+
+    logging.getLogger("uvicorn.error").addFilter(tells)
 
     config = uvicorn.Config(
         application,
@@ -385,11 +384,6 @@ async def _run_server(
     )
     await anyio.lowlevel.checkpoint()  # here it ends where it was told to stop before it was ready
     await Server(config).serve([listener])
-
-
-def _is_no_cut(record: logging.LogRecord) -> bool:
-    """Whether what the server says is about anything but a request that was cut off, as it was to be."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def _say_ready(plans: Sequence[Plan], listener: socket.socket, serving: _Serving) -> None:
