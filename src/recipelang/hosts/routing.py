@@ -191,16 +191,17 @@ class _Walk:
         self, step: Choose, recipe: str, known: dict[str, Value], path: str, bounds: Bounds | None = None
     ) -> None:
         arms: list[ArmSeen] = []
-        decided = False
+        before: str | None = None
         for number, arm in enumerate(step.arms, 1):
             expected = self._expected(arm, known, bound_of_arm(bounds, step.name, number - 1)) if weighs(step) else None
             inside = known if expected is None else {**known, "it": expected}
-            seen = self._arm(number, arm, inside, decided)
+            seen = self._arm(number, arm, inside, before)
             if expected is not None:
                 seen = replace(seen, expected=tuple(self._estimates(arm, expected)))
             if step.by is not None and seen.taken:
                 seen = self._weighed(step.by, arm, seen, inside)
-            decided |= (seen.taken and step.by is None) or seen.why_not == HANGS
+            if step.by is None and before is None:
+                before = BEFORE if seen.taken else MAY_BE_BEFORE if seen.why_not == HANGS else None
             arms.append(seen)
         if step.by is not None:
             arms = _best(arms, step.arms)
@@ -210,10 +211,10 @@ class _Walk:
         if taken is not None:
             self._follow(taken.call, known, f"{path}{step.name}.")
 
-    def _arm(self, number: int, arm: Arm, known: dict[str, Value], decided: bool) -> ArmSeen:
+    def _arm(self, number: int, arm: Arm, known: dict[str, Value], before: str | None) -> ArmSeen:
         calls = self.calling(arm.call, known)
-        if decided:
-            return ArmSeen(number, calls, False, why_not=BEFORE)
+        if before is not None:
+            return ArmSeen(number, calls, False, why_not=before)
         if arm.when is None:
             return ArmSeen(number, calls, True)
         if not free_variables(arm.when) <= known.keys():
@@ -313,6 +314,7 @@ def _written(value: Expression) -> str:
 WEIGHED = "what it is compared with hangs on what models say"
 HANGS = "it hangs on what models say"
 BEFORE = "not asked: an arm before it is taken"
+MAY_BE_BEFORE = "not asked: an arm before it hangs on what models say"
 
 
 def told(value: Json) -> str:

@@ -346,7 +346,7 @@ class RecipeChecker:
             self.report(
                 bounds.QUORUM.at(
                     node.span,
-                    f"a quorum of {_shown(quorum.low)} {'can never' if never else 'can not always'} be reached",
+                    f"a quorum of {_shown(quorum.low)} {'can never' if never else 'cannot always'} be reached",
                     label=f"there {_branches('are at most', most)}"
                     if never
                     else f"there {_branches('may be as few as', least)}",
