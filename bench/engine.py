@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--case", default="", help="only cases whose name has this in it, such as `http fanout 100`")
+    parser.add_argument("--who", default="", help="only these contenders, with commas between them")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="an SVG of CPU per fan-out over calls in flight")
     parser.add_argument("--langgraph", metavar="PYTHON")
@@ -47,6 +48,9 @@ def main() -> None:
         pythons["langgraph"] = asked.langgraph
     if asked.tensorzero:
         pythons["tensorzero"] = asked.tensorzero
+    pythons = {
+        who: python for who, python in pythons.items() if who in (asked.who.split(",") if asked.who else pythons)
+    }
     found: dict[Key, dict[str, list[dict[str, Any]]]] = {}
     with upstream() as url:
         for _ in range(asked.rounds):
