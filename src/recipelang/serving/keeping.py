@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +17,7 @@ from recipelang.hosts.routing import route
 from recipelang.serving.menu import Menu
 
 _FIRST = request_of("?")
+_log = logging.getLogger("recipelang.serving")
 
 
 class Shift:
@@ -64,7 +66,10 @@ class Shift:
         """Read each signal once, so that what they load (an encoder takes seconds) keeps no request waiting."""
         for engine in self.engines:
             for entry in engine.plan.entries.values() if engine.plan.signals else ():
-                route(engine.plan, entry, _FIRST)
+                try:
+                    route(engine.plan, entry, _FIRST)
+                except Exception:  # noqa: BLE001 - the requests that read it will say so
+                    _log.warning("the signals of `%s` could not be read ahead", entry.name, exc_info=True)
 
 
 class Keeper:

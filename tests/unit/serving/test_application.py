@@ -12,7 +12,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from recipelang import Engine, ScriptedBackend
-from recipelang.serving import BodyLimits, app
+from recipelang.serving import BodyLimits, app, keeping
 from served import TEAM, running, serving
 
 ASKED = {"model": "fixed", "messages": [{"role": "user", "content": "?"}]}
@@ -143,3 +143,15 @@ def test_a_bug_is_told_as_ours_and_logged(tmp_path: Path, caplog: pytest.LogCapt
     assert answer.status_code == 500
     assert "nobody" not in answer.text
     assert "should not have" in caplog.text
+
+
+def test_signals_that_can_not_be_read_ahead_keep_no_server_from_starting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("no encoder")
+
+    monkeypatch.setattr(keeping, "route", broken)
+    with serving(tmp_path) as (address, _):
+        assert httpx2.get(f"{address}/readyz").status_code == 200
+    assert "the signals of `routed` could not be read ahead" in caplog.text
