@@ -14,7 +14,8 @@ from recipelang.cli.compiling import add_format, plan_at, print_json
 from recipelang.cli.exits import Exit, Stop
 from recipelang.ir.certificate import Bound, Certificate, StepBound
 from recipelang.ir.commitment import Commitment, commitment
-from recipelang.ir.plan import Entry, Plan, Recipe
+from recipelang.ir.plan import Entry, Plan, Recipe, RecipeCall
+from recipelang.ir.reading import calls_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -108,17 +109,24 @@ def _as_json(bounded: Mapping[str, Recipe | Entry]) -> dict[str, dict[str, objec
 def _certificates(
     plan: Plan, request: int | None
 ) -> Iterator[tuple[str, Certificate, int, Sequence[str], Commitment, Entry | None]]:
-    """Those of the exposed names, then those of the recipes that none of them is; and the boundaries that are proved."""
+    """Those of the exposed names, and of the recipes that neither a name nor a recipe runs: their tables show the others."""
     proved = tuple(plan.boundaries)  # an entry that could break one has no plan
     titled: list[tuple[str, str, Certificate | None, Sequence[str], Entry | None]] = [
         (f'"{entry.name}" = {entry.recipe}', entry.recipe, entry.certificate, proved, entry)
         for entry in plan.entries.values()
     ]
-    exposed = {entry.recipe for entry in plan.entries.values()}
+    run = {entry.recipe for entry in plan.entries.values()}
+    run |= {
+        call.recipe
+        for recipe in plan.recipes.values()
+        for step in recipe.steps
+        for call in calls_of(step)
+        if isinstance(call, RecipeCall)
+    }
     titled += [
         (f"recipe {name}, for any arguments", name, recipe.certificate, (), None)
         for name, recipe in plan.recipes.items()
-        if name not in exposed
+        if name not in run
     ]
     for title, name, certificate, kept, entry in titled:
         if certificate is not None:

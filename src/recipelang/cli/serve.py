@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 LOCAL = "std.local_models"
 LOOPBACK = "127.0.0.1"
 FILES = 65_536
-NEEDS = "it takes `pip install 'recipelang[serve]'`"
+NEEDS = "serving takes `pip install 'recipelang[serve]'`"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -394,4 +394,4 @@ def _say_ready(plans: Sequence[Plan], listener: socket.socket, serving: _Serving
     address = f"[{host}]" if ":" in host else host
     if host not in (LOOPBACK, "::1") and serving.settings.keys is None:
         say(console, f"anyone who reaches {address} may use it, and there is no key", "yellow")
-    say(console, f"ready at http://{address}:{port}/v1 (Ctrl-C stops)")
+    say(console, f"ready at http://{address}:{port}/v1 with a page to try it at /ui (Ctrl-C stops)")
