@@ -11,7 +11,7 @@ from typing import Any
 from recipelang.drawing.spelling import spelled as spelled_expression
 from recipelang.ir import plan as ir
 from recipelang.ir.amounts import dollars
-from recipelang.ir.expressions import FailExpression
+from recipelang.ir.expressions import Constant, Expression, FailExpression
 from recipelang.ir.template import Section, Slot, Template, Words
 from recipelang.ir.types import spelled as spelled_type
 
@@ -20,7 +20,7 @@ LONGEST = 2_000
 """Characters of an expression that are told."""
 APART = frozenset(("name", "kind", "type", "certificate", "steps"))
 """Fields that follow from others, or are held side by side by themselves."""
-TIMES = frozenset(("timeout", "grace", "hedge", "time"))
+TIMES = frozenset(("timeout", "grace", "hedge", "time", "cooldown", "patience"))
 MONEY = frozenset(("cost",))
 TEMPLATES = frozenset(("system", "prompt"))
 
@@ -105,8 +105,13 @@ def _arm(arm: ir.Arm) -> str:
     called = arm.call
     call = spelled_expression(called, LONGEST) if isinstance(called, FailExpression) else _call(called)
     said = (("quality", arm.quality), ("cost", arm.cost), ("time", arm.time))
-    told = ", ".join(f"{name} = {spelled_expression(value, LONGEST)}" for name, value in said if value is not None)
+    told = ", ".join(f"{name} = {_amount(name, value)}" for name, value in said if value is not None)
     return f"{guard} => {call}" + (f" {{ {told} }}" if told else "")
+
+
+def _amount(name: str, value: Expression) -> str:
+    """A number by its unit, which an expression no longer has."""
+    return _told(name, value.value) if isinstance(value, Constant) else spelled_expression(value, LONGEST)
 
 
 def _call(call: ir.Call) -> str:

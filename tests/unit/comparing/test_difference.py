@@ -106,6 +106,26 @@ def test_a_step_of_another_kind_is_told_as_such() -> None:
     )
 
 
+def test_times_of_a_backend_are_told_as_times() -> None:
+    old = 'url = "http://127.0.0.1:9/v1"'
+    found = told(changed(old, f"{old}, circuit = 3, cooldown = 2m, patience = 30s"))
+    assert "    circuit: 0 → 3\n" in found
+    assert "    cooldown: 10s → 120s\n" in found
+    assert "    patience: not set → 30s\n" in found
+
+
+def test_an_arm_is_told_with_what_is_expected_of_it() -> None:
+    arm = "when size(ms) == 2 => solver(found, model = first(ms)) { quality = 0.8, cost = $0.001, time = 2s }"
+    other = "otherwise => solver(found, model = first(ms)) { quality = 0.6 }"
+    chosen = TEAM.replace(
+        "return first(answers)", f"choose pick {{ {arm} {other} by = expected_quality(it) }} return pick"
+    )
+    found = told(difference(plan(chosen), plan(chosen.replace("quality = 0.8", "quality = 0.9"))))
+    assert "{ quality = 0.8, cost = $0.001, time = 2s }" in found
+    assert "{ quality = 0.9, cost = $0.001, time = 2s }" in found
+    assert "quality = 0.6" not in found
+
+
 def test_a_text_is_told_by_the_lines_that_have_changed() -> None:
     assert told(changed("brief", "short")) == (
         "prompts\n  solver\n    system:\n        You are kind.\n      - You are brief.\n      + You are short.\n"
