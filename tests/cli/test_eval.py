@@ -411,6 +411,14 @@ def test_a_budget_holds_for_recorded_costs_and_for_all_that_is_gone_on_with(
     assert spent("1") == (0, 8)
 
 
+def test_a_pack_without_costs_takes_no_budget_and_says_so(run: Command, pack: Path, team: Path) -> None:
+    rows = [json.dumps({**row, "usd": None}) for row in answers()]
+    (pack / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    done = run("eval", team, "--pack", pack, "--budget", "5")
+    told = " ".join(done.err.split())
+    assert (done.status, "the pack has calls of its models on `q0` with no cost (`usd`)" in told) == (3, True), told
+
+
 def test_a_panel_is_told_from_the_results_of_evaluations(run: Command, pack: Path, team: Path) -> None:
     told(run("eval", team, "--pack", pack, "--single", "all", "--results", "runs.jsonl", "--format", "json"))
     by_results = told(run("eval", "panel", "--results", "runs.jsonl", "--format", "json"))

@@ -125,9 +125,14 @@ class Evaluation:
             self.told(outcome)
 
     async def _outcome(self, contestant: Contestant, item: Item, key: str) -> Outcome | None:
-        request = request_of(list(item.messages))
+        worst = self._worst(contestant, item, request := request_of(list(item.messages)))
+        unknown = (
+            "a model has no price"
+            if self.pack is None
+            else f"the pack has calls of its models on `{item.id}` with no cost (`usd`)"
+        )
         try:
-            async with self.spending.held(contestant.name, self._worst(contestant, item, request)) as settle:
+            async with self.spending.held(contestant.name, worst, unknown) as settle:
                 try:
                     result = await contestant.engine.answer(contestant.entry, request, seed=self.seed)
                 except RunFailure as failure:
@@ -143,7 +148,7 @@ class Evaluation:
         """The most that a run can cost, in dollars. What was recorded of a call may be more than what its price comes to."""
         worst = worst_cost(contestant.entry, request)
         certificate = contestant.entry.certificate
-        if self.pack is None or certificate is None:
+        if self.pack is None or certificate is None or certificate.total.calls == 0:
             return worst
         recorded = certificate.total.calls * self.pack.dearest(item.id, contestant.models)
         return recorded if math.isinf(worst) else recorded + worst

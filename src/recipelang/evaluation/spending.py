@@ -27,10 +27,12 @@ class Spending:
         self._settled = anyio.Event()
 
     @asynccontextmanager
-    async def held(self, name: str, worst: float) -> AsyncIterator[Callable[[float | None], None]]:
+    async def held(
+        self, name: str, worst: float, unknown: str = "a model has no price"
+    ) -> AsyncIterator[Callable[[float | None], None]]:
         """Sets the most that a run can cost aside while it runs; what is yielded takes what it did cost.
 
-        Waits while runs under way may leave enough. Raises `OverBudget`.
+        Waits while runs under way may leave enough. Raises `OverBudget`, with why the most is `unknown` where it has no end.
         """
         if self.most is not None:
             while self.spent + self._held + worst > self.most and self._held > 0:
@@ -39,7 +41,7 @@ class Spending:
                 raise OverBudget(
                     f"a run of `{name}` may cost ${worst:.6f}, and ${max(0.0, self.most - self.spent):.6f} is left"
                     if math.isfinite(worst)
-                    else f"what a run of `{name}` may cost can't be proved: a model has no price"
+                    else f"what a run of `{name}` may cost can't be proved: {unknown}"
                 )
             self._held += worst
         cost: float | None = worst
