@@ -255,7 +255,8 @@ def test_no_request_is_dropped_while_recipes_are_read_again_and_again(tmp_path: 
         team = team_file(tmp_path, upstream)
         good = team.read_text("utf-8")
         command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(team), "--port", "0"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        metered = os.environ | {"RECIPELANG_METRICS": "on"}
+        with subprocess.Popen(command, env=metered, stderr=subprocess.PIPE, text=True) as server:
             assert server.stderr is not None
             ready = next(line for line in server.stderr if line.startswith("ready at"))
             (address,) = re.findall(r"http://\S+", ready)
@@ -267,9 +268,12 @@ def test_no_request_is_dropped_while_recipes_are_read_again_and_again(tmp_path: 
                 said.append(next(line for line in server.stderr if "reloaded" in line).partition(":")[0].strip())
             over.set()
             told = [each for asker in asking for each in asker.result(20)]
+            metrics = httpx2.get(address.removesuffix("/v1") + "/metrics").text
             server.send_signal(signal.SIGTERM)
             assert server.wait(20) == 0
     assert said == ["reloaded", "not reloaded", "reloaded", "reloaded"]
+    assert 'recipelang_reloads_total{ended="ok"} 3.0' in metrics
+    assert 'recipelang_reloads_total{ended="refused"} 1.0' in metrics
     assert set(told) == {(200, "[DONE]")}
     assert len(told) > len(asking)
 

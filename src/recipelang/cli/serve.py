@@ -228,7 +228,7 @@ def _why_not(plan: Plan, pool: Sequence[str]) -> str:
     if plan.entries:
         return "its recipes call functions of the host, which `--functions MODULE` or `--allow` lend"
     if not plan.models:
-        return "there are no models; `--with FILE` adds yours"
+        return f"there are no models; `--with FILE` adds yours, `--with {LOCAL}` those of this machine"
     return f"no recipe can do with {', '.join(pool) or 'no model'} alone; expose one with its arguments"
 
 
@@ -316,17 +316,27 @@ async def _reload_when_told(
 async def _reload(application: Starlette, serving: _Serving, options: EngineOptions) -> None:
     from recipelang.serving import reload  # deferred: an extra
 
-    settings = serving.look()
-    keys = application.state.keys
-    if (keys is None) != (settings.keys is None):
-        raise Stop(Exit.USAGE, "a server with keys can't become one without, nor the other way round; start it anew")
-    plans = await anyio.to_thread.run_sync(serving.plans, settings)
-    missing = [model for plan in plans for model in local_models_in(plan, plan.models) if not serving.store.has(model)]
-    if missing:
-        raise Stop(Exit.USAGE, f"`recipelang models pull {missing[0].name}` first")
+    state = application.state
+    try:
+        settings, plans = await anyio.to_thread.run_sync(_read_again, serving, state.keys is not None)
+    except Exception:
+        if state.metrics is not None:
+            state.metrics.reloaded(False)
+        raise
     await reload(application, *(serving.engine(plan, options) for plan in plans))
-    if keys is not None:
-        keys.replace(settings.keys)
+    if state.keys is not None:
+        state.keys.replace(settings.keys)
+
+
+def _read_again(serving: _Serving, has_keys: bool) -> tuple[Settings, list[Plan]]:
+    settings = serving.look()
+    if has_keys != (settings.keys is not None):
+        raise Stop(Exit.USAGE, "a server with keys can't become one without, nor the other way round; start it anew")
+    plans = serving.plans(settings)
+    for model in [model for plan in plans for model in local_models_in(plan, plan.models)]:
+        if not serving.store.has(model):
+            raise Stop(Exit.USAGE, f"`recipelang models pull {model.name}` first")
+    return settings, plans
 
 
 def _settle() -> None:

@@ -44,7 +44,7 @@ def test_a_browser_asks_lights_up_the_graph_and_shows_the_receipt(tmp_path: Path
     with serving(tmp_path) as (address, _), browsing(tmp_path / "profile") as browser:
         dom = browser.document(f"{address}/ui?model=team/panel&ask=Which+planet%3F", shown="sums")
     assert '<div id="answer">Jupiter.</div>' in dom
-    assert "4 calls, 56 tokens" in dom
+    assert "4 calls · 56 tokens" in dom
     assert dom.count('class="ok"') == 7  # three boxes of the graph and four bars of calls
     assert len(re.findall(r'<rect [^>]*class="failed"', dom)) == 1  # the judge
     assert "<td>large</td><td>ok</td>" in dom
@@ -100,4 +100,4 @@ def test_a_browser_shows_a_recorded_run(tmp_path: Path) -> None:
     with browsing(tmp_path / "profile") as browser:
         dom = browser.document(file.as_uri(), shown="sums")
     assert "a run of team" in dom
-    assert "1 calls, 7 tokens, $0.100000 0.50 s" in dom
+    assert "1 call · 7 tokens · $0.1 · 0.50 s" in dom
