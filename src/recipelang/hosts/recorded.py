@@ -10,7 +10,7 @@ from recipelang.backends.cassettes.document import Recorded, RecordedRun, parse_
 from recipelang.backends.cassettes.recording import Cassette, recording, recording_function
 from recipelang.backends.cassettes.replaying import Replay, replaying, replaying_function
 from recipelang.hosts.binding import bound_entry
-from recipelang.hosts.requests import ANY_FORM, request_of
+from recipelang.hosts.requests import ANY_FORM, RequestProblem, request_of
 from recipelang.ir.expressions import (
     Constant,
     ContractReference,
@@ -91,7 +91,7 @@ def entry_again(plan: Plan, run: RecordedRun) -> Entry:
 
 
 def request_again(plan: Plan, asked: Mapping[str, Json]) -> Request:
-    """What was asked."""
+    """What was asked; raises `RequestProblem` where that is damaged, or asks for a form that the plan has no more."""
     wishes = Wishes(
         temperature=asked.get("temperature"),
         max_tokens=asked.get("max_tokens"),
@@ -101,7 +101,7 @@ def request_again(plan: Plan, asked: Mapping[str, Json]) -> Request:
     )
     form = ANY_FORM
     if "format" in asked:
-        form = plan.contracts[asked["format"]]
+        form = _form(plan, asked["format"])
     elif "schema" in asked:
         form = Contract(ANY_FORM.name, schema=asked["schema"], repair=asked.get("repair", 0))
     return request_of(
@@ -114,6 +114,13 @@ def request_again(plan: Plan, asked: Mapping[str, Json]) -> Request:
         wishes=wishes,
         tool_options=asked.get("tool_options", NOTHING_MORE),
     )
+
+
+def _form(plan: Plan, name: str) -> Contract:
+    form = plan.contracts.get(name)
+    if form is None:
+        raise RequestProblem(f"it was asked for the form `{name}`, which the recipe does not have")
+    return form
 
 
 def _arguments(plan: Plan, entry: Entry) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from statistics import stdev
 
 from recipelang.hosts.local import models_of, recipes_of
 from recipelang.hosts.recorded import request_again
+from recipelang.hosts.requests import RequestProblem
 from recipelang.ir.plan import Entry, Plan, RoleCall
 from recipelang.ir.reading import nodes_in
 from recipelang.quick import dataclass
@@ -17,6 +18,7 @@ from recipelang.runtime.ledger import Spend
 from recipelang.runtime.values import Json, Message, Request
 from recipelang.simulation.figures import Figure, quantity, share
 from recipelang.simulation.fitting import History
+from recipelang.simulation.profiles import ProfileProblem
 from recipelang.simulation.running import Outcome, simulated
 
 WORLDS, REQUESTS = 20, 25
@@ -101,7 +103,10 @@ def _asked(plan: Plan, entry: Entry, history: History) -> list[Request]:
     own = [run for run in history.runs if run.exposed == entry.name] or [
         run for run in history.runs if run.recipe == entry.recipe
     ]
-    return [request_again(plan, run.request) for run in own]
+    try:
+        return [request_again(plan, run.request) for run in own]
+    except (RequestProblem, LookupError, TypeError) as problem:
+        raise ProfileProblem(f"what was asked in a run of it can't be asked again: {problem}") from problem
 
 
 def _reads_confidence(plan: Plan, entry: Entry) -> bool:

@@ -11,7 +11,7 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from recipelang.backends.cassettes import CassetteProblem, Recorded
-from recipelang.backends.cassettes.document import RecordedRun, parse_cassette
+from recipelang.backends.cassettes.document import FORMAT, RecordedRun, parse_cassette, quantity
 from recipelang.hosts.stores import lines_in
 from recipelang.quick import dataclass, field
 from recipelang.runtime.confidence import confidence
@@ -88,53 +88,73 @@ def history_in(paths: Sequence[str]) -> History:
     """
     history = History()
     for path in paths:
-        if Path(path).read_bytes()[:16].startswith(b"SQLite format 3"):
+        content = Path(path).read_bytes()
+        if content.startswith(b"SQLite format 3"):
             _see_journal(path, history)
-            continue
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-            trace = _trace(text)
-            if trace is not None:
-                _see_trace(trace, history.models)
-            else:
-                _see_cassette(parse_cassette(path, text), history)
-        except (CassetteProblem, UnicodeDecodeError) as problem:
-            raise ProfileProblem(f"{path} is neither a trace nor a cassette nor a journal") from problem
+        else:
+            _see_text(path, content, history)
     return history
 
 
 def _see_journal(path: str, history: History) -> None:
     try:
-        for name, lines in lines_in(path):
-            _see_cassette(parse_cassette(name, "".join(lines)), history)
-    except (StoreProblem, CassetteProblem) as problem:
+        runs = lines_in(path)
+    except StoreProblem as problem:
+        raise ProfileProblem(str(problem)) from problem
+    for name, lines in runs:
+        _see_cassette(f"{path}: the run `{name}`", "".join(lines), history)
+
+
+def _see_text(path: str, content: bytes, history: History) -> None:
+    text = content.decode(errors="replace")
+    trace = _trace(text)
+    if trace is not None:
+        _see_trace(path, trace, history)
+    elif FORMAT in text.partition("\n")[0]:
+        _see_cassette(path, text, history)
+    else:
+        raise ProfileProblem(f"{path} is neither a trace nor a cassette nor a journal")
+
+
+def _see_trace(path: str, trace: Mapping[str, Any], history: History) -> None:
+    try:
+        _see_events(trace["events"], history.models)
+    except (LookupError, TypeError, ValueError, AttributeError) as problem:
+        raise ProfileProblem(f"{path} is a damaged trace: {type(problem).__name__}: {problem}") from problem
+
+
+def _see_cassette(name: str, text: str, history: History) -> None:
+    try:
+        _see_calls(parse_cassette(name, text), history)
+    except CassetteProblem as problem:
         raise ProfileProblem(str(problem)) from problem
 
 
 def _trace(text: str) -> Mapping[str, Any] | None:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     is_trace = isinstance(document, dict) and document.get("format") == "recipelang.trace"
     return document if is_trace else None
 
 
-def _see_trace(trace: Mapping[str, Any], models: dict[str, Seen]) -> None:
-    for event in trace["events"]:
+def _see_events(events: Sequence[Mapping[str, Any]], models: dict[str, Seen]) -> None:
+    for event in events:
         if event["kind"] == "call_end" and not event.get("cached"):
-            models[event["model"]].latencies.append(event["latency"])
-            models[event["model"]].tokens.append(event["completion_tokens"])
+            models[event["model"]].latencies.append(quantity(event["latency"]))
+            models[event["model"]].tokens.append(quantity(event["completion_tokens"]))
         elif event["kind"] == "call_failed" and event["failure"] in set(FailureKind) and event.get("sent", True):
             models[event["model"]].failures[FailureKind(event["failure"])] += 1
 
 
-def _see_cassette(recorded: Recorded, history: History) -> None:
+def _see_calls(recorded: Recorded, history: History) -> None:
     history.runs += recorded.runs
     for call in recorded.calls:
-        if "model" not in call.asked:
+        model = call.asked.get("model")
+        if not isinstance(model, str):
             continue
-        seen = history.models[call.asked["model"]]
+        seen = history.models[model]
         match call.outcome:
             case Reply(usage=usage, logprobs=logprobs, cached=False):
                 seen.latencies.append(call.seconds)

@@ -151,6 +151,15 @@ def test_the_requests_of_the_history_are_asked(tmp_path: Path) -> None:
     assert found.prompt_tokens.mean < expect(history_in([str(trace)]), size=4_000).prompt_tokens.mean / 10
 
 
+def test_what_was_asked_for_in_a_form_that_is_there_no_more_is_said_so(tmp_path: Path) -> None:
+    _, cassette, _ = run_once(tmp_path)
+    text = cassette.read_text()
+    cassette.write_text(text.replace('"request": {', '"request": {"format": "letter", '))
+    assert "letter" in cassette.read_text()
+    with pytest.raises(ProfileProblem, match="the form `letter`, which the recipe does not have"):
+        expect(history_in([str(cassette)]))
+
+
 def test_calls_that_were_never_sent_are_no_history(tmp_path: Path) -> None:
     for path in run_once(tmp_path, failing=True):
         assert history_in([str(path)]).of("small").calls == 0

@@ -325,6 +325,40 @@ def test_what_is_neither_a_trace_nor_a_cassette_is_said_so(tmp_path: Path) -> No
         fitted([str(tmp_path / "x")])
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"events": [1]},
+        {"events": [{"kind": "call_end", "model": "a"}]},
+        {"events": [{"kind": "call_end", "model": ["a"], "latency": 1, "completion_tokens": 1}]},
+        {"events": [{"kind": "call_end", "model": "a", "latency": "q", "completion_tokens": 1}]},
+        {"events": [{"kind": "call_end", "model": "a", "latency": 1, "completion_tokens": -1}]},
+    ],
+)
+def test_a_trace_that_is_damaged_is_said_so(tmp_path: Path, more: dict[str, object]) -> None:
+    (tmp_path / "x").write_text(json.dumps({"format": "recipelang.trace", **more}))
+    with pytest.raises(ProfileProblem, match="x is a damaged trace"):
+        fitted([str(tmp_path / "x")])
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"), [('"seconds": ', '"seconds": -'), ('"seconds": ', '"seconds": "x", "s": ')]
+)
+def test_a_cassette_that_is_damaged_is_said_so(tmp_path: Path, whole: str, damaged: str) -> None:
+    cassette = tmp_path / "run.cassette"
+
+    async def record() -> None:
+        backends = every_backend(PANEL, ScriptedBackend({"*": After(1.0, "yes")}))
+        async with Engine(PANEL, backends=backends, record=cassette) as engine:
+            await engine.run("main", "What?")
+
+    anyio.run(record, backend_options={"loop_factory": VirtualTimeLoop})
+    cassette.write_text(cassette.read_text().replace(whole, damaged))
+    with pytest.raises(ProfileProblem, match="run.cassette is a damaged cassette"):
+        fitted([str(cassette)])
+
+
 def test_entries_that_are_bound_when_they_are_run_are_simulated_too() -> None:
     entry = bound_entry(PANEL, "main", {}, [])
     profiles = Profiles({"small": always(1), "large": always(2), "third": always(4)})

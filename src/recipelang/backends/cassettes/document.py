@@ -318,8 +318,8 @@ def _call(entry: Mapping[str, Json]) -> RecordedCall:
     return RecordedCall(
         entry["number"],
         {name: entry[name] for name in _ASKED if name in entry},
-        entry["at"],
-        entry["seconds"],
+        quantity(entry["at"]),
+        quantity(entry["seconds"]),
         _outcome(entry),
         entry.get("at_once", False),
         tuple((after, text) for after, text in entry.get("pieces", ())),
@@ -360,7 +360,16 @@ def reply_of_json(told: Mapping[str, Json]) -> Reply:
 
 def _read_usage(told: Mapping[str, Json]) -> Usage | None:
     usage = told.get("usage")
-    return None if usage is None else Usage(usage["prompt"], usage["completion"], usage.get("reported", True))
+    if usage is None:
+        return None
+    return Usage(quantity(usage["prompt"]), quantity(usage["completion"]), usage.get("reported", True))
+
+
+def quantity(told: Any) -> Any:
+    """A number of seconds or tokens (Any: it may be damaged); raises `TypeError` and `ValueError` where it is none."""
+    if not 0 <= told < math.inf:
+        raise ValueError(f"{told!r:.40} is no quantity")
+    return told
 
 
 def _token(told: Sequence[Json]) -> TokenLogprob:
