@@ -41,6 +41,8 @@ class SqliteFile:
 
     def __init__(self, path: str | os.PathLike[str], form: Form, *, patience: float = PATIENCE) -> None:
         self.path = os.fspath(path)
+        if not self.path:  # SQLite would make a file without a name, which is gone with the process
+            raise StoreProblem(f"a {form.what} needs a file: its path is empty")
         self._form = form
         self._lock = threading.Lock()
         with self._told():
@@ -57,10 +59,11 @@ class SqliteFile:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work()
+                self.connection.execute("COMMIT")
             except BaseException:
-                self.connection.execute("ROLLBACK")
+                if self.connection.in_transaction:  # SQLite may have given it up itself, as on a full disk
+                    self.connection.execute("ROLLBACK")
                 raise
-            self.connection.execute("COMMIT")
             return result
 
     @contextmanager
