@@ -67,6 +67,7 @@ class _Connections:
             self.redis = redis.Redis.from_url(
                 url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0)
             )
+            self.redis.connection_pool.make_connection()  # connects to nothing yet, and takes no option that it does not know
         except (ValueError, TypeError):
             raise StoreProblem(
                 f"{self.where} is no address of Redis, such as redis://user:password@host:6379/0"

@@ -188,4 +188,4 @@ def shown(place: str) -> str:
     if not is_address(place):
         return place
     parts = urlsplit(place)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -144,6 +144,25 @@ async def test_of_many_that_begin_or_take_up_at_once_one_holds_the_run(opened: O
     assert held == [max(taken)]
 
 
+# ------------------------------------------------------------------- sqlite
+
+
+async def test_a_disk_that_is_full_is_said_so_and_costs_no_later_line(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with closing(SqliteStore(path)) as store:
+        holder = await store.begin("r", ["a\n"])
+        store._connection.execute("PRAGMA max_page_count = 20")  # noqa: SLF001 - a disk that is nearly full
+        with pytest.raises(StoreProblem, match="is full"):
+            await store.add("r", holder, [f"{'x' * 10_000}\n"] * 40)
+        await store.add("r", holder, ["b\n"])
+        assert await store.read("r") == ["a\n", "b\n"]
+
+
+def test_a_file_without_a_name_is_none() -> None:
+    with pytest.raises(StoreProblem, match="its path is empty"):
+        SqliteStore("")
+
+
 # -------------------------------------------------------------------- redis
 
 
@@ -157,7 +176,12 @@ async def test_a_redis_that_is_not_there_is_a_problem_that_names_it_and_no_passw
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://:a-secret@localhost/0?socket_timeout=soon", "redis://:a-secret@localhost:port/0"]
+    "url",
+    [
+        "redis://:a-secret@localhost/0?socket_timeout=soon",
+        "redis://:a-secret@localhost:port/0",
+        "redis://:a-secret@localhost/0?nothing=known",
+    ],
 )
 async def test_an_address_that_can_not_be_is_said_so(url: str) -> None:
     with pytest.raises(StoreProblem) as raised:
@@ -167,6 +191,8 @@ async def test_an_address_that_can_not_be_is_said_so(url: str) -> None:
 
 def test_an_address_is_shown_without_what_is_secret() -> None:
     assert shown("rediss://me:a-secret@host:1/0?password=other") == "rediss://host:1/0"
+    assert shown("unix://me@/run/redis.sock?password=other") == "unix:///run/redis.sock"
+    assert shown("redis://") == "redis://"
     assert shown("a:b@c.db") == "a:b@c.db"
 
 
