@@ -24,7 +24,6 @@ from recipelang.backends.cassettes.document import (
 )
 from recipelang.backends.cassettes.resuming import Kept, keeping, keeping_function
 from recipelang.hosts.recorded import request_again, request_as_json
-from recipelang.hosts.requests import RequestProblem
 from recipelang.hosts.stores import MemoryStore
 from recipelang.ir.plan import Plan
 from recipelang.quick import dataclass
@@ -161,16 +160,16 @@ class Loops:
             return None
         if text is None:
             return None
-        kept: Mapping[str, Json] = json.loads(zlib.decompress(b64decode(text)))
         try:
+            kept: Mapping[str, Json] = json.loads(zlib.decompress(b64decode(text)))
             requests = tuple(request_again(its.plan, request) for request in kept["requests"])
             if not _is_of(kept, requests, its, place):
                 return None
             turn = Turn(its, len(requests) + 1, requests, kept["lines"])
-        except (CassetteProblem, RequestProblem, LookupError) as problem:
-            _log.warning("the state of a loop of tools is of another version: %s", problem)
+            turn.seed = kept["seed"]
+        except (CassetteProblem, LookupError, TypeError, ValueError, zlib.error) as problem:
+            _log.warning("the state of a loop of tools is damaged, or of another version: %s", problem)
             return None
-        turn.seed = kept["seed"]
         return turn
 
     async def _keep(self, turn: Turn, state: str) -> None:

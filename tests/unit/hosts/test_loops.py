@@ -423,6 +423,19 @@ async def test_a_state_that_can_not_be_reached_costs_calls_and_no_answer() -> No
     assert len(client.who) == 4
 
 
+@pytest.mark.parametrize("state", ["no base64", "bm8gemxpYg==", "eJwDAAAAAAE=", None])
+async def test_a_state_that_is_damaged_costs_calls_and_no_answer(state: str | None) -> None:
+    client = Client(plan_of(PANEL), panel)
+    client.carry_out(await client.ask())
+    assert client.turn is not None
+    name = f"turn:{client.turn.state}"
+    kept = await client.state.recall(name)
+    assert kept is not None
+    await client.state.remember(name, kept[:200] if state is None else state, 60)
+    assert (await client.ask()).text == ANSWER
+    assert len(client.who) == 4
+
+
 def numbers(results: Sequence[Any]) -> list[str]:
     return [call["id"] for message in results for call in message.get("tool_calls", ())]
 
