@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -165,7 +165,7 @@ def _expression(plan: Plan, value: Any, type: Type, what: str) -> Expression:
 
 def _fits(value: Any, type: Type) -> bool:
     """Whether a plain value is one of the type."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     match type:
         case TextType():
             return isinstance(value, str)

@@ -107,6 +107,8 @@ class Engine:
     ) -> None:
         if record is not None and replay is not None:
             raise TypeError("an engine records or replays; it can't do both at once")
+        if hasattr(client, "__enter__"):
+            raise TypeError("the client of an engine is an `AsyncClient`, also of one that blocks")
         self.plan = recipes_in(*recipes)
         self._client = client
         self._given = backends

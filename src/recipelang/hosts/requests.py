@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recipelang.ir.plan import Contract
+from recipelang.ir.sizing import GREATEST_INTEGER
 from recipelang.runtime.values import NO_WISHES, NOTHING_MORE, Message, Request, Wishes, encodable
 
 ANY_FORM = Contract("request.format")
@@ -114,7 +114,7 @@ def _object(place: str, given: Any) -> dict[str, Any]:
 def _seconds(given: Any) -> float | None:
     if given is None:
         return None
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given) or given <= 0:
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given <= GREATEST_INTEGER:
         raise RequestProblem(f"max_latency is {given!r:.40}, and is a number of seconds above 0")
     return float(given)
 

@@ -215,6 +215,11 @@ def test_a_long_value_is_not_shown_whole() -> None:
     assert len(problem("typed", number="x" * 10_000)) < 200
 
 
+@pytest.mark.parametrize("name", ["any", "real", "sure", "wait"])
+def test_a_number_that_no_float_can_hold_does_not_fit(name: str) -> None:
+    assert f"`{name}` of `typed` takes" in problem("typed", **{name: 10**400})
+
+
 # ----------------------------------------------------------------- entries
 
 

@@ -195,6 +195,11 @@ async def test_an_engine_takes_files_or_one_plan(recipes: Sequence[Any]) -> None
         Engine(*recipes)
 
 
+def test_a_client_that_blocks_is_refused_at_once() -> None:
+    with httpx2.Client() as client, pytest.raises(TypeError, match="the client of an engine is an `AsyncClient`"):
+        Engine("std.direct", client=client)  # type: ignore[arg-type]  # the mistake
+
+
 async def test_a_recipe_with_errors_makes_no_engine_and_shows_them_as_check_does(tmp_path: Path) -> None:
     file = tmp_path / "wrong.recipe"
     file.write_text("recipe r() -> answer { return nothing }\n", encoding="utf-8")

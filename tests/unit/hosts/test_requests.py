@@ -112,6 +112,7 @@ def test_messages_nested_without_end_are_a_problem() -> None:
         ({"max_latency": -1.5}, "max_latency is -1.5"),
         ({"max_latency": math.nan}, "max_latency is nan"),
         ({"max_latency": math.inf}, "max_latency is inf"),
+        ({"max_latency": 10**400}, "max_latency is 1000"),
         ({"max_latency": "3s"}, "max_latency is '3s'"),
         ({"max_latency": True}, "max_latency is True"),
         ({"metadata": ["red"]}, "metadata is no mapping of names to texts"),
