@@ -21,7 +21,9 @@ from recipelang.runtime.ports import StoreProblem
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("journal", metavar="FILE", help="what `recipelang run --journal` wrote: a file, or redis://HOST")
+    parser.add_argument(
+        "journal", metavar="FILE", help="what `recipelang run --journal` wrote: a file, or redis://HOST"
+    )
     parser.add_argument("run_id", nargs="?", metavar="RUN", help="the run; by default the only one that has not ended")
     parser.add_argument(
         "--functions", action="append", default=[], metavar="MODULE[:NAME]", help="Python functions that it may call"
@@ -35,7 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Exit:
     if not is_address(arguments.journal) and not Path(arguments.journal).is_file():
-        raise Stop(Exit.INPUT_OUTPUT, f"{arguments.journal}: no such file")
+        what = "is a directory" if Path(arguments.journal).is_dir() else "no such file"
+        raise Stop(Exit.INPUT_OUTPUT, f"{arguments.journal}: {what}")
     try:
         run_id, lines = anyio.run(_found, arguments.journal, arguments.run_id)
         origin = began_with(run_id, lines)["origin"]
