@@ -217,6 +217,9 @@ def test_of_several_recipes_one_must_be_named(run: Command, models: Path, tmp_pa
     assert "several recipes; `--recipe` takes one of one, two" in done.err
     assert run(path, "--recipe", "two", "q").out == "Jupiter.\n"
     assert "did you mean `two`?" in run(path, "--recipe", "tow", "q").err
+    exposing = path.read_text("utf-8") + 'expose "a" = one(small)\nexpose "b" = two(small)\n'
+    done = run(written(tmp_path / "exposing.recipe", exposing), "q")
+    assert done.err.endswith("exposes several names; `--recipe` takes one of a, b\n")
 
 
 def test_an_exposed_name_has_its_arguments_already(run: Command, models: Path, tmp_path: Path) -> None:

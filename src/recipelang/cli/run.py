@@ -233,10 +233,11 @@ def name_to_run(plan: Plan, path: str, wanted: str | None) -> str:
         return bare
     if not plan.entries and len(plan.recipes) == 1:
         return next(iter(plan.recipes))
-    names = [*plan.entries, *plan.recipes]
+    names = plan.entries or plan.recipes
     if not names:
         raise Stop(Exit.USAGE, f"{path} has no recipe to run")
-    raise Stop(Exit.USAGE, f"{path} has several recipes; `--recipe` takes one of {', '.join(names)}")
+    has = "exposes several names" if plan.entries else "has several recipes"
+    raise Stop(Exit.USAGE, f"{path} {has}; `--recipe` takes one of {', '.join(names)}")
 
 
 def _pool(plan: Plan, name: str, store: ModelStore, replay: Recorded | None) -> list[str]:
