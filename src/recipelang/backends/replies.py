@@ -42,15 +42,12 @@ def reply_of(value: Mapping[str, Any]) -> Reply:
     if not isinstance(message, dict):
         raise garbage("its choice has no message")
     text = text_in(message.get("content"))
-    calls = message.get("tool_calls") or ()
-    if not isinstance(calls, (list, tuple)) or not all(isinstance(call, dict) for call in calls):
-        raise garbage("its tool calls are no objects")
     logprobs = choices[0].get("logprobs")
     tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
     parts = Parts(
         text, text_in(message.get("refusal")), choices[0].get("finish_reason"), usage_of(value.get("usage")), tokens
     )
-    return settled(parts, tuple(calls))
+    return settled(parts, tuple(calls_in(message.get("tool_calls"))))
 
 
 @dataclass(slots=True)
@@ -90,6 +87,18 @@ def text_in(content: Json) -> str:
     if not all(isinstance(text, str) for text in texts):
         raise garbage("its content is no text")
     return "".join(texts)
+
+
+def calls_in(told: Json) -> list[dict[str, Json]]:
+    """The calls of tools in a reply, or pieces of calls: objects, and so is the function of each; raises `BackendError`."""
+    calls = told or []
+    if not isinstance(calls, list) or not all(map(_may_be_call, calls)):
+        raise garbage("its tool calls are no objects")
+    return calls
+
+
+def _may_be_call(one: Json) -> bool:
+    return isinstance(one, dict) and isinstance(one.get("function"), dict | None)
 
 
 def usage_of(told: Json) -> Usage | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from recipelang.backends.replies import Parts, garbage, parsed, settled, text_in, usage_of
+from recipelang.backends.replies import Parts, calls_in, garbage, parsed, settled, text_in, usage_of
 from recipelang.quick import dataclass, field
 from recipelang.runtime.ports import CallPiece, Reply
 from recipelang.runtime.values import Json, Usage, encodable
@@ -95,10 +95,7 @@ class Assembly:
         logprobs = choice.get("logprobs")
         if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
             self.tokens += logprobs["content"]
-        calls = delta.get("tool_calls") or []
-        if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
-            raise garbage("its tool calls are no objects")
-        for call in calls:
+        for call in calls_in(delta.get("tool_calls")):
             _merge(self.calls.setdefault(self._place(call), {}), call)
 
     def _place(self, call: Mapping[str, Any]) -> int:
@@ -156,7 +153,7 @@ def _merge(whole: dict[str, Any], piece: Mapping[str, Any]) -> None:
     for name, value in piece.items():
         if name == "index" or value is None:
             continue
-        if name == "function" and isinstance(value, dict):
+        if name == "function":
             function = whole.setdefault("function", {"name": "", "arguments": ""})
             for part in ("name", "arguments"):
                 function[part] += text_in(value.get(part))

@@ -202,8 +202,16 @@ async def test_after_done_nothing_is_waited_for() -> None:
     assert reply.text == "Größe 🪐"
 
 
-@pytest.mark.parametrize("calls", [{}, 7, ["f"], [{"function": {"name": 7}}]])
-async def test_calls_of_tools_that_are_none_are_a_failure_and_no_crash(calls: object) -> None:
+@pytest.mark.parametrize("calls", [7, ["f"], [{"function": "f"}], [{"function": [""]}]])
+async def test_calls_of_tools_that_are_none_are_a_failure(calls: object) -> None:
+    with Upstream(answered(completion(None, finish="tool_calls", tool_calls=calls))) as upstream:
+        async with open_client(secure=False) as client:
+            found = await outcome_of(OpenAIBackend(upstream.url, None, client), stream=False)
+    assert isinstance(found, BackendError)
+
+
+@pytest.mark.parametrize("calls", [{}, 7, ["f"], [{"function": {"name": 7}}], [{"function": "f"}], [{"function": ""}]])
+async def test_streamed_calls_of_tools_that_are_none_are_a_failure_and_no_crash(calls: object) -> None:
     with Upstream(streamed(chunk(tool_calls=calls), chunk(finish="tool_calls"))) as upstream:
         async with open_client(secure=False) as client:
             found = await outcome_of(OpenAIBackend(upstream.url, None, client), stream=True)
