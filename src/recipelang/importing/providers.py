@@ -53,6 +53,13 @@ OPEN = (
 )
 """Kinds that say no more than that an address speaks OpenAI's form."""
 
+OTHERS = (
+    "azure", "azure_ai", "bedrock", "vertex_ai", "vertex_ai_beta", "sagemaker", "sagemaker_chat", "watsonx", "databricks", "replicate",
+    "voyage", "cloudflare", "snowflake", "oci", "predibase", "nlp_cloud", "aleph_alpha", "petals", "triton", "github", "github_copilot",
+    "auto_router", "bytez", "volcengine", "dashscope", "novita", "nebius", "friendliai", "galadriel", "baseten", "featherless_ai", "jina_ai",
+)  # fmt: skip
+"""Kinds that are known, and not where they are reached in OpenAI's form."""
+
 
 def provider(name: str) -> Provider | None:
     known = name.strip().lower()

@@ -26,8 +26,8 @@ from silence import silent
 PROBES = os.environ.get("RECIPELANG_ROUTING_PROBES", "")
 PUBLISHED = ("accuracy", "multi-objective")
 CORPUS = Path(__file__).parents[2] / "corpus" / "importing"
-LABELS = ("priority", "name")
-"""What only names or orders: another value need not make a difference."""
+LABELS = ("name",)
+"""What only names: another value need not make a difference."""
 PARAPHRASED_MISSES = {
     "请核实答案并引用来源。",
     "Get independent expert opinions on this diagnosis, then reconcile where they disagree.",
@@ -146,6 +146,12 @@ def test_nothing_is_dropped_in_silence(name: str) -> None:
     """Each value is in the report, or another value in its place makes another recipe."""
     dropped = silent(document((CORPUS / f"{name}.yaml").read_bytes()), imported)
     assert [place for place in dropped if not place.endswith(LABELS)] == []
+
+
+@pytest.mark.parametrize("name", ["vllm_sr", "vllm_sr_flat", "vllm_sr_assigned"])
+def test_what_is_told_of_stands_where_it_is_said_to(name: str) -> None:
+    places = set(document((CORPUS / f"{name}.yaml").read_bytes()).lines)
+    assert [each.place for each in of_file(name).lost if each.place not in places] == []
 
 
 def test_a_setting_that_nobody_has_heard_of_is_in_the_report_with_its_line() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from recipelang.importing.providers import OPEN, api_address, is_address, provider
+from recipelang.importing.providers import OPEN, OTHERS, api_address, is_address, provider
 from recipelang.importing.reading import Part
-from recipelang.importing.writing import Names, doc, money, number, text
+from recipelang.importing.writing import Names, doc, money, text
 from recipelang.quick import dataclass, field
 
 _FROM_ENVIRONMENT = re.compile(r"^os\.environ/(\w+)$")
@@ -95,7 +95,7 @@ class Deployments:
         told = params.get("custom_llm_provider").text().lower()
         if told:
             return told, rest if first == told else spelled
-        if rest and (provider(first) is not None or first in OPEN or first in _OTHERS):
+        if rest and (provider(first) is not None or first in OPEN or first in OTHERS):
             return first.lower(), rest
         known = next((kind for family, kind in _FAMILIES if spelled.startswith(family)), "openai")
         return ("openai" if params.get("api_base").given else known), spelled
@@ -193,13 +193,3 @@ class Deployments:
             given = part.at(f"model_info.{key}")
             if isinstance(given.data, bool):
                 yield f"{ability} = {str(given.flag()).lower()}"
-
-
-_OTHERS = (
-    "azure", "azure_ai", "bedrock", "vertex_ai", "vertex_ai_beta", "sagemaker", "sagemaker_chat", "watsonx", "databricks", "replicate",
-    "voyage", "cloudflare", "snowflake", "oci", "predibase", "nlp_cloud", "aleph_alpha", "petals", "triton", "github", "github_copilot",
-    "auto_router", "bytez", "volcengine", "dashscope", "novita", "nebius", "friendliai", "galadriel", "baseten", "featherless_ai", "jina_ai",
-)  # fmt: skip
-
-
-__all__ = ["Deployment", "Deployments", "number"]

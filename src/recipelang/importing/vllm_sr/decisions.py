@@ -29,7 +29,9 @@ class Decisions:
         strategy = self.routing.get("strategy")
         if not strategy.is_one_of("priority", ""):
             strategy.change("decisions are asked in the order of their priorities, however sure their signals are")
-        for part in sorted(self.routing.get("decisions").items(), key=_rank):
+        decisions = sorted(self.routing.get("decisions").items(), key=_rank)
+        for part in decisions:
+            _tell_idle_ranks(part, decisions)
             yield from self._decision(part, default)
         yield from self._policy(description, default)
 
@@ -77,6 +79,14 @@ def _rank(part: Part) -> tuple[float, bool, float, str]:
         not rules.get("type").given and not rules.get("conditions").given and isinstance(rules.data, dict)
     )
     return part.get("tier").number(), open_to_all, -part.get("priority").number(), part.get("name").text()
+
+
+def _tell_idle_ranks(part: Part, decisions: list[Part]) -> None:
+    """Says of a tier and a priority that order nothing that they do."""
+    if len(decisions) == 1 and part.get("tier").given:
+        part.get("tier").lose("there is no other decision")
+    if part.get("priority").given and [_rank(other)[:2] for other in decisions].count(_rank(part)[:2]) == 1:
+        part.get("priority").lose("no other decision stands where it would count")
 
 
 def _flushed(lines: list[str]) -> Iterator[str]:

@@ -16,6 +16,8 @@ _FLAT = {
     "hallucination": "hallucination",
 }  # fmt: skip
 """The families of signals that once stood at the top of the file."""
+_ADDRESS = ("name", "address", "port", "protocol")
+"""What of an endpoint is taken over."""
 
 
 def routing_of(whole: Part) -> Part:
@@ -81,11 +83,15 @@ class _Older:
             if name in wanted or own in endpoint.get("models").texts() or not (wanted or endpoint.get("models").given)
         ]
         for endpoint in mine:
-            endpoint.done("name", "address", "port", "models", "type", "protocol")
+            endpoint.done(*_ADDRESS, "models")
         pricing = part.get("pricing")
         for key in ("currency", "prompt_per_1m", "completion_per_1m"):
             pricing.get(key).done()
-        return {"name": own, "backend_refs": [endpoint.data for endpoint in mine], "pricing": pricing.data}
+        return {"name": own, "backend_refs": [_address(endpoint) for endpoint in mine], "pricing": pricing.data}
+
+
+def _address(endpoint: Part) -> dict[str, object]:
+    return {key: part.data for key, part in endpoint.entries() if key in _ADDRESS}
 
 
 def _of_categories(whole: Part, made: list[object]) -> Part:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from recipelang.importing.providers import api_address, is_address, provider
+from recipelang.importing.providers import OPEN, api_address, is_address, provider
 from recipelang.importing.reading import Part
 from recipelang.importing.writing import MOST_NUMBER, Names, doc, money, number, text, texts
 from recipelang.quick import dataclass, field
@@ -125,7 +125,11 @@ class Models:
                 "of several addresses the one with the fewest calls is taken, whatever its weight"
             )
         for ref in refs:
-            ref.done("weight", "name")
+            ref.done("name")
+            if len(refs) > 1:
+                ref.done("weight")
+            else:
+                _passed_over("there is one address", ref.get("weight"))
         if not model.get("api_format").is_one_of("openai", ""):
             model.get("api_format").lose("its endpoint speaks another form than OpenAI's, which is what recipes speak")
         where = f"url = {text(same[0])}" if len(set(same)) == 1 else f"urls = {texts(dict.fromkeys(same))}"
@@ -133,21 +137,25 @@ class Models:
         return settings + list(self._circuit(model.get("reliability")))
 
     def _address(self, ref: Part) -> str:
-        kind = ref.either("provider", "type").text()
         if not isinstance(ref.data, dict):
             return ""
-        protocol, endpoint = ref.get("protocol").text("http"), ref.either("endpoint", "address").text()
-        base = ref.get("base_url").text()
-        path = ref.get("chat_path").text()
-        port = ref.get("port").text()
-        ref.done("type")
-        if endpoint and not base:
-            bare = endpoint if "://" in endpoint else f"{protocol}://{endpoint}{f':{port}' if port else ''}"
-            base = bare if bare.count("/") > 2 else f"{bare}/v1"
-        elif endpoint:
-            ref.get("endpoint").lose("`base_url` goes before it")
-        known = provider(kind)
-        base = base or (known.url if known else "")
+        base, path = ref.get("base_url").text(), ref.get("chat_path").text()
+        endpoint, protocol, port = ref.either("endpoint", "address"), ref.get("protocol"), ref.get("port")
+        kind = ref.either("provider", "type")
+        known = provider(kind.text())
+        if base:
+            _passed_over("`base_url` goes before it", endpoint, protocol, port)
+        elif endpoint.given:
+            base = endpoint.text()
+            if "://" in base:
+                _passed_over("the address has its own", protocol, port)
+            else:
+                base = f"{protocol.text('http')}://{base}{f':{port.text()}' if port.given else ''}"
+            base = base if base.count("/") > 2 else f"{base}/v1"
+        if not base:
+            base = known.url if known is not None else ""
+        elif kind.text().lower() not in OPEN:
+            _passed_over("it is reached at its address, in OpenAI's form", kind)
         if path and base and not path.endswith("/chat/completions"):
             ref.get("chat_path").lose("a recipe calls `/chat/completions`")
         elif path and base and path != "/chat/completions":
@@ -253,6 +261,12 @@ class Models:
             else:
                 record.lose("only a model's first score is taken over, as its rating")
         return found
+
+
+def _passed_over(why: str, *parts: Part) -> None:
+    for part in parts:
+        if part.given:
+            part.lose(why)
 
 
 def _cards(whole: Part) -> Iterator[Part]:
