@@ -14,6 +14,7 @@ from recipelang.ir.types import (
     FloatType,
     IntType,
     ListType,
+    NeverType,
     OptionalType,
     RecordType,
     ScoreType,
@@ -45,21 +46,6 @@ def plan_schema(workers: Sequence[str], steps: int) -> str:
     return json.dumps(whole, ensure_ascii=False)
 
 
-def has_schema(type: Type) -> bool:
-    """Whether a value of the type can be told in JSON: texts, numbers, bools, enums, and records and lists of them."""
-    match type:
-        case TextType() | IntType() | FloatType() | ScoreType() | BoolType():
-            return True
-        case EnumType(cases):
-            return bool(cases)
-        case OptionalType(item) | ListType(item=item):
-            return has_schema(item)
-        case RecordType(fields=fields):
-            return all(has_schema(field.type) for field in fields)
-        case _:
-            return False
-
-
 def _schema(type: Type) -> dict[str, Any]:
     match type:
         case TextType():
@@ -85,8 +71,10 @@ def _schema(type: Type) -> dict[str, Any]:
                 "required": [field.name for field in fields],
                 "additionalProperties": False,
             }
+        case NeverType():
+            return {}
         case _:
-            raise AssertionError(f"no schema for {type}")  # `has_schema` is asked first
+            raise AssertionError(f"no schema for {type}")  # `is_plain` is asked first
 
 
 def _given(**bounds: int | None) -> dict[str, int]:

@@ -204,6 +204,22 @@ def spelled(type: Type) -> str:
             return type.kind
 
 
+def is_plain(type: Type) -> bool:
+    """Whether values of a type are data and nothing else, which JSON can tell: texts, numbers, bools, enums, and records and
+    lists of them."""
+    match type:
+        case TextType() | BoolType() | IntType() | FloatType() | ScoreType() | EnumType():
+            return True
+        case NeverType():
+            return True  # one that could not be read is said so where it stands
+        case OptionalType(item) | ListType(item=item):
+            return is_plain(item)
+        case RecordType(fields=fields):
+            return all(is_plain(field.type) for field in fields)
+        case _:
+            return False
+
+
 def _range(low: int | None, high: int | None) -> str:
     if low == high:
         return str(low)

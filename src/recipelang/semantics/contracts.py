@@ -9,8 +9,8 @@ from recipelang.diagnostics import Report
 from recipelang.diagnostics.catalogue import calls, modules, names, types
 from recipelang.ir import plan as ir
 from recipelang.ir.patterns import BadPattern, compiled_pattern
-from recipelang.ir.schema import BadSchema, has_schema, schema_text, schema_validator
-from recipelang.ir.types import NeverType, RecordType, Type, spelled
+from recipelang.ir.schema import BadSchema, schema_text, schema_validator
+from recipelang.ir.types import NeverType, RecordType, Type, is_plain, spelled
 from recipelang.quick import dataclass
 from recipelang.semantics.attributes import Attributes, dotted, read_attributes
 from recipelang.semantics.modules import beside
@@ -167,7 +167,7 @@ class ContractReader:
 
 def record_schema(type: Type, node: nodes.Node, report: Report) -> str | None:
     """The JSON Schema of a record that is named at `node`; reports one that can't be told in JSON."""
-    if isinstance(type, RecordType) and has_schema(type):
+    if isinstance(type, RecordType) and is_plain(type):
         return schema_text(type)
     if not isinstance(type, NeverType):
         report(

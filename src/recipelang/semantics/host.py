@@ -7,21 +7,7 @@ from recipelang.diagnostics.catalogue import names, types, warnings
 from recipelang.ir import plan as ir
 from recipelang.ir.reading import nodes_in
 from recipelang.ir.sizing import DEFAULT_HOST_BYTES, DEFAULT_HOST_TIMEOUT
-from recipelang.ir.types import (
-    BoolType,
-    EnumType,
-    FieldType,
-    FloatType,
-    IntType,
-    ListType,
-    ModelType,
-    OptionalType,
-    RecordType,
-    ScoreType,
-    TextType,
-    Type,
-    spelled,
-)
+from recipelang.ir.types import BoolType, FieldType, ModelType, RecordType, Type, is_plain, spelled
 from recipelang.semantics.attributes import read_attributes
 from recipelang.semantics.declarations import Declarer
 from recipelang.semantics.scope import Local
@@ -48,33 +34,26 @@ def check_extern(node: nodes.Extern, declarer: Declarer) -> ir.Extern:
 
 
 def _returns(node: nodes.Extern, declarer: Declarer) -> Type:
-    if isinstance(node.returns, tuple):
-        name = declarer.constants.module.qualified(node.name.text)
-        return RecordType(name, tuple(FieldType(f.name.text, declarer.types.type_of(f.type)) for f in node.returns))
-    type = declarer.types.type_of(node.returns)
+    if not isinstance(node.returns, tuple):
+        return _plain(node.returns, declarer)
+    declarer.types.check_fields(node.name, node.returns)
+    name = declarer.constants.module.qualified(node.name.text)
+    return RecordType(name, tuple(FieldType(field.name.text, _plain(field.type, declarer)) for field in node.returns))
+
+
+def _plain(node: nodes.Type, declarer: Declarer) -> Type:
+    """The type, which must be of plain data."""
+    type = declarer.types.type_of(node)
     if not is_plain(type):
         declarer.report(
             types.MISMATCH.at(
-                node.returns.span,
+                node.span,
                 "a function of the host gives plain data",
                 label=f"not `{spelled(type)}`",
                 help="texts, numbers, bools, enums, and records and lists of them",
             )
         )
     return type
-
-
-def is_plain(type: Type) -> bool:
-    """Whether values of a type are data and nothing else."""
-    match type:
-        case TextType() | BoolType() | IntType() | FloatType() | ScoreType() | EnumType():
-            return True
-        case OptionalType(item) | ListType(item=item):
-            return is_plain(item)
-        case RecordType(fields=fields):
-            return all(is_plain(field.type) for field in fields)
-        case _:
-            return False
 
 
 def check_boundary(node: nodes.Boundary, declarer: Declarer) -> ir.Boundary | None:

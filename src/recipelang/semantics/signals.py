@@ -9,10 +9,9 @@ from recipelang.diagnostics.catalogue import bounds, names, types
 from recipelang.ir import expressions
 from recipelang.ir import plan as ir
 from recipelang.ir.reading import names_in
-from recipelang.ir.types import DurationType, EnumType, MoneyType, NeverType, TextType, spelled
+from recipelang.ir.types import DurationType, EnumType, MoneyType, NeverType, TextType, is_plain, spelled
 from recipelang.semantics.arithmetic import ordered_alike
 from recipelang.semantics.declarations import Declarer
-from recipelang.semantics.host import is_plain
 from recipelang.semantics.typing import is_number
 from recipelang.source import Span
 from recipelang.syntax import nodes
@@ -21,8 +20,7 @@ from recipelang.syntax import nodes
 def check_signal(node: nodes.Signal, declarer: Declarer) -> ir.Signal | None:
     """`signal name: type = value`; none where either has a mistake."""
     type = declarer.types.type_of(node.type)
-    plain = is_plain(type) or isinstance(type, (DurationType, MoneyType))
-    if not plain and not isinstance(type, NeverType):
+    if not is_plain(type) and not isinstance(type, (DurationType, MoneyType)):
         declarer.report(
             types.MISMATCH.at(
                 node.type.span,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 from recipelang.diagnostics import Edit, Fix, Label, Report
@@ -144,7 +145,7 @@ class TypeReader:
 
     def check_record(self, node: nodes.Record) -> None:
         """Reports what is wrong with a record where it is declared."""
-        self._check_fields(node)
+        self.check_fields(node.name, node.fields)
         symbol = Symbol(self.module, node)
         if _fields_in(symbol) > MAX_FIELDS:
             self._report_size(symbol, node)
@@ -170,9 +171,10 @@ class TypeReader:
             first = circle.index(min(circle, key=lambda record: record.span.start))
             self._report_circle([*circle[first:], *circle[:first]])
 
-    def _check_fields(self, node: nodes.Record) -> None:
+    def check_fields(self, name: nodes.Name, fields: Sequence[nodes.Field]) -> None:
+        """Reports fields of a record that are there twice, and a record that has none."""
         seen: dict[str, nodes.Name] = {}
-        for field in node.fields:
+        for field in fields:
             if field.name.text in seen:
                 self.report(
                     names.DUPLICATE.at(
@@ -183,12 +185,12 @@ class TypeReader:
                     )
                 )
             seen[field.name.text] = field.name
-        if not node.fields:
+        if not fields:
             self.report(
                 types.EMPTY_RECORD.at(
-                    node.name.span,
-                    f"the record `{node.name.text}` has no fields",
-                    help=f"give it one: `record {node.name.text} {{ reason: text }}`",
+                    name.span,
+                    f"the record `{name.text}` has no fields",
+                    help="give it one: `{ reason: text }`",
                 )
             )
 
