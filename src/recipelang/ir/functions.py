@@ -119,6 +119,10 @@ FUNCTIONS: dict[str, Function] = {
             "about how many tokens: a quarter of the bytes of UTF-8, rounded up",
         ),
         _function(
+            "number(text: text?) -> float?",
+            "the number that a text is, such as `0.93`, `-4` or `1e3`; none where it is none, or there is none",
+        ),
+        _function(
             "pii(what: request | answer | text) -> bool",
             "whether it shows personal data in one of the forms that are known: e-mail addresses, telephone numbers, payment cards, accounts (IBAN), the numbers by which eleven states know people, addresses of the internet; of a request all that is in it",
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from hashlib import blake2b
@@ -36,6 +37,8 @@ from recipelang.runtime.values import (
 Items = tuple[Value, ...]
 OfItem = Callable[[Value], Value]  # an expression over `it`
 Number = int | float
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,9})?")
+"""A number as programs write it; of no length that takes time to read."""
 
 
 def _itself(item: Value) -> Value:
@@ -160,6 +163,11 @@ def chunks(text: str, n: int) -> Items:
 
 def estimate_tokens(text: str) -> int:
     return estimated_tokens(byte_length(text))
+
+
+def number(text: str | None) -> float | None:
+    told = "" if text is None else text.strip()
+    return finite(float(told)) if _NUMBER.fullmatch(told) else None
 
 
 def pii(what: Request | Answer | str) -> bool:
@@ -335,6 +343,7 @@ IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {  # Any: each has its own sign
     "lower": lower,
     "contains": contains,
     "estimate_tokens": estimate_tokens,
+    "number": number,
     "matches": matches,
     "similarity": looking.similarity,
     "agreement": agreement,

@@ -309,9 +309,9 @@ def _rounded(how: str, low: float, high: float) -> tuple[float, float]:
     return low if math.isinf(low) else round(low), high if math.isinf(high) else round(high)
 
 
-def _text_to(result: Type) -> Callable[[CallSite], Result | None]:
+def _text_to(result: Type, *, or_none: bool = False) -> Callable[[CallSite], Result | None]:
     def rule(site: CallSite) -> Result | None:
-        text = site.value("text", TextType())
+        text = site.value("text", OptionalType(TextType()) if or_none else TextType())
         return None if text is None else Result(_together(text=text), result)
 
     return rule
@@ -538,6 +538,7 @@ RULES: dict[str, Callable[[CallSite], Result | None]] = {
     "lower": _text_to(TextType()),
     "contains": _contains,
     "estimate_tokens": _text_to(IntType(0, None)),
+    "number": _text_to(OptionalType(FloatType()), or_none=True),
     "healthy": _gauge(BoolType()),
     "load": _gauge(OptionalType(FloatType())),
     "kv_cache": _gauge(OptionalType(ScoreType())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -196,6 +197,31 @@ def test_contains_looks_for_it_as_it_is_spelled(text: str, part: str, there: boo
 @pytest.mark.parametrize(("text", "tokens"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("ü", 1), ("\ud800", 1)])
 def test_tokens_are_estimated_as_a_quarter_of_the_bytes(text: str, tokens: int) -> None:
     assert call("estimate_tokens", text) == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.93", 0.93),
+        (" -4\n", -4),
+        ("+.5e2", 50),
+        ("1e999", sys.float_info.max),
+        ("-1e999", -sys.float_info.max),
+        ("1,5", None),
+        ("1_000", None),
+        ("٣", None),
+        ("nan", None),
+        ("inf", None),
+        ("0x10", None),
+        ("4 or 5", None),
+        ("9" * 1000, None),
+        (".", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_text_is_a_number_or_none(text: str | None, value: float | None) -> None:
+    assert call("number", text) == value
 
 
 # ------------------------------------------------------------------- answers
