@@ -83,6 +83,9 @@ def _parts(place: str, given: Any) -> tuple[Mapping[str, Any], ...]:
 def _calls(place: str, given: Any) -> None:
     if not isinstance(given, list) or not all(isinstance(call, dict) for call in given):
         raise RequestProblem(f"{place} is no list of calls")
+    for number, call in enumerate(given):
+        if not isinstance(call.get("function") or {}, dict):
+            raise RequestProblem(f"{place}[{number}].function is no object")
 
 
 def _tool(place: str, given: Any) -> Mapping[str, Any]:

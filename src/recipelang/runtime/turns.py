@@ -83,5 +83,5 @@ def _arguments(function: Mapping[str, Json]) -> Json:
     told = function.get("arguments")
     try:
         return json.loads(told) if isinstance(told, str) else told
-    except ValueError:
+    except (ValueError, RecursionError):  # whatever a model has written down
         return told

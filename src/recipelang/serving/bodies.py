@@ -31,16 +31,16 @@ class ClientLeft(Exception):
 async def body_of(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body of a request; raises `Problem` where it is too large."""
     told = dict(scope["headers"]).get(b"content-length", b"0")
-    size = int(told) if told.isdigit() else 0
+    size, came = int(told) if told.isdigit() else 0, 0
     parts: list[bytes] = []
-    while size <= most:
+    while max(size, came) <= most:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientLeft
         parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
+        came += len(parts[-1])
+        if not message.get("more_body", False) and came <= most:
             return parts[0] if len(parts) == 1 else b"".join(parts)
-        size = max(size, sum(map(len, parts)))
     raise Problem(413, ProblemKind.TOO_LARGE, f"the request is larger than {most} bytes", "request_too_large")
 
 
@@ -64,7 +64,16 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_number)
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits:.40} is no number that can be reckoned with")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+_LONGEST_NAME = 100
+"""Characters of a field's name that an error repeats."""
 
 
 def _must_be_shallow(value: Json, depth: int) -> None:
@@ -105,10 +114,13 @@ class Fields:
         return value or self.refuse(name, "is missing")
 
     def flag(self, name: str, default: bool = False) -> bool:
+        value = self.said(name)
+        return default if value is None else value
+
+    def said(self, name: str) -> bool | None:
+        """True or false; none where neither is said."""
         value = self.take(name)
-        if value is None:
-            return default
-        return value if isinstance(value, bool) else self.refuse(name, "is neither true nor false")
+        return value if value is None or isinstance(value, bool) else self.refuse(name, "is neither true nor false")
 
     def number(self, name: str, low: float, high: float = math.inf) -> float | None:
         value = self.take(name)
@@ -172,7 +184,8 @@ class Fields:
             self.refuse(name, f"is not known here, and nothing is passed over in silence{hint}")
 
     def refuse(self, name: str, why: str) -> Any:  # Any: it never returns, and stands where a value of any type would
-        raise refused(f"`{self.place_of(name)}` {why}", self.place_of(name))
+        place = f"{self.place_of(name):.{_LONGEST_NAME}}"
+        raise refused(f"`{place}` {why}", place)
 
 
 def _between(low: float, high: float) -> str:

@@ -18,7 +18,7 @@ from recipelang.serving.conversation import (
     new_id,
     quoted,
 )
-from recipelang.serving.openai_terms import choice_in, form_in, logprobs_of, parallel_in, told_problem, user_in
+from recipelang.serving.openai_terms import choice_in, form_in, logprobs_of, told_problem, user_in
 from recipelang.serving.problems import Problem, refused
 
 PARTS = ("text", "image_url", "input_audio", "file", "video_url", "audio_url", "refusal")
@@ -194,7 +194,7 @@ def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json]]:
             raise refused(f"`tools[{place}]` is no function with a name", f"tools[{place}]")
     options: dict[str, Json] = {}
     choice = choice_in(fields, [tool["function"]["name"] for tool in tools])
-    parallel = parallel_in(fields)
+    parallel = fields.said("parallel_tool_calls")
     if choice is not None:
         options["tool_choice"] = choice
     if parallel is not None:

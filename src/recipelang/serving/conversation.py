@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, Protocol
@@ -130,6 +131,8 @@ def dials_in(fields: Fields) -> Dials:
     extra = own.take("extra") or NOTHING_MORE
     if not isinstance(extra, Mapping):
         own.refuse("extra", "is no object")
+    if not all(_NAME.fullmatch(name) for name in extra):
+        own.refuse("extra", "has a name that no provider's field has: letters, digits, `_`, `-` and `.`")
     taken = next((name for name in extra if name in _OURS), None)
     if taken is not None:
         own.refuse("extra", f"has `{taken}`, which has a place of its own")
@@ -145,6 +148,7 @@ def dials_in(fields: Fields) -> Dials:
     return dials
 
 
+_NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
 _OURS = frozenset(
     [
         "messages",
@@ -184,7 +188,7 @@ def asked_of(
     max_tokens: int | None = None,
     logprobs: bool = False,
     others: Mapping[str, Json] = NOTHING_MORE,
-    metadata: Mapping[str, str] | None = None,
+    metadata: Json = None,
     user: str | None = None,
     seed: int | None = None,
     include_usage: bool = False,
@@ -198,9 +202,11 @@ def asked_of(
     if tool_options and not tools:
         option = next(iter(tool_options))
         raise refused(f"`{option}` makes no sense without `tools`", option)
-    known = {} if metadata is None else metadata
-    if user is not None and "user" not in known:
-        known = {**known, "user": user}
+    known = NOTHING_MORE if metadata is None else metadata
+    if not isinstance(known, Mapping):
+        raise refused("`metadata` is no object", "metadata")
+    if user is not None:
+        known = {"user": user, **known}
     contract, strict = format or (None, True)
     try:
         request = request_of(

@@ -334,7 +334,7 @@ def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json]]:
         told.only("type", "custom", why="is not to be had: a server that is a model has no tools of its own")
         function: dict[str, Json] = {"name": told.needed_text("name")}
         description, schema = told.text("description"), told.take("input_schema")
-        strict = told.take("strict")
+        strict = told.said("strict")
         told.take("cache_control")
         told.end()
         if not isinstance(schema, dict):
@@ -345,7 +345,7 @@ def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json]]:
     choice = fields.inner("tool_choice")
     kind = choice.one_of("type", ("auto", "any", "none", "tool"))
     name = choice.text("name")
-    alone = choice.take("disable_parallel_tool_use")
+    alone = choice.said("disable_parallel_tool_use")
     choice.end()
     options: dict[str, Json] = {}
     if kind == "tool":
@@ -398,7 +398,7 @@ def _input(arguments: str) -> Json:
     """The arguments of a call as an object; a model that wrote no JSON is quoted, so that a client can say so."""
     try:
         found = json.loads(arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {"arguments": arguments}
 

@@ -60,14 +60,6 @@ def user_in(fields: Fields) -> str | None:
     return newer or older
 
 
-def parallel_in(fields: Fields) -> bool | None:
-    """Whether several tools may be called at once; none: not said."""
-    parallel = fields.take("parallel_tool_calls")
-    if parallel is not None and not isinstance(parallel, bool):
-        fields.refuse("parallel_tool_calls", "is neither true nor false")
-    return None if parallel is None else bool(parallel)
-
-
 def choice_in(fields: Fields, known: Sequence[str]) -> Json:
     """Which tools are to be called, in the form of chat completions; responses name one without an object of its own."""
     choice = fields.take("tool_choice")

@@ -19,7 +19,7 @@ from recipelang.serving.conversation import (
     new_id,
     quoted,
 )
-from recipelang.serving.openai_terms import choice_in, form_in, logprobs_of, parallel_in, told_problem, user_in
+from recipelang.serving.openai_terms import choice_in, form_in, logprobs_of, told_problem, user_in
 from recipelang.serving.problems import Problem, ProblemKind, refused
 
 NEVER = {
@@ -336,7 +336,8 @@ def _tools(fields: Fields) -> tuple[list[Json], dict[str, Json], dict[str, Json]
         }
         told.end()
         tools.append({"type": "function", "function": function})
-    choice, parallel = choice_in(fields, [tool["function"]["name"] for tool in tools]), parallel_in(fields)
+    choice = choice_in(fields, [tool["function"]["name"] for tool in tools])
+    parallel = fields.said("parallel_tool_calls")
     options: dict[str, Json] = {}
     if choice is not None and (tools or choice == "required"):
         options["tool_choice"] = choice

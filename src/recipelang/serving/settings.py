@@ -58,9 +58,7 @@ def settings_in(path: Path | None, environment: Mapping[str, str]) -> Settings:
 def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
     given = Fields(tomllib.loads(path.read_text(encoding="utf-8")))
     folder, default = path.parent, Settings()
-    state, metrics, keys = given.text("state"), given.take("metrics"), given.take("keys")
-    if metrics is not None and not isinstance(metrics, bool):
-        given.refuse("metrics", "is neither true nor false")
+    state, keys = given.text("state"), given.take("keys")
     cache = given.inner("cache")
     found = Settings(
         recipes=_files(given, "recipes", folder),
@@ -69,7 +67,7 @@ def _of_file(path: Path, environment: Mapping[str, str]) -> Settings:
         port=_or(given.whole("port", 0, 65535), default.port),
         patience=_or(given.whole("patience", 0, 86_400), default.patience),
         log=given.one_of("log", LOGS) or default.log,
-        metrics=default.metrics if metrics is None else metrics,
+        metrics=given.flag("metrics", default.metrics),
         traces=given.one_of("traces", TRACES) or default.traces,
         state=state if state is None or is_address(state) else str(folder / state),
         tool_turns=_or(given.whole("tool_turns", 0), default.tool_turns),

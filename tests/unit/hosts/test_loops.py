@@ -416,6 +416,15 @@ class Broken:
         raise StoreProblem("nobody is there")
 
 
+async def test_arguments_that_nest_without_end_are_handed_on_as_they_were_written() -> None:
+    endless = {"id": "0", "type": "function", "function": {"name": "moons", "arguments": "[" * 100_000}}
+    client = Client(plan_of(PANEL), after_tools(Reply("", "tool_calls", tool_calls=(endless,))))
+    client.carry_out(await client.ask())
+    assert (await client.ask()).text == ANSWER
+    assert client.turn is not None
+    assert client.turn.is_resumed
+
+
 async def test_a_state_that_can_not_be_reached_costs_calls_and_no_answer() -> None:
     client = Client(plan_of(PANEL), panel, Broken())
     client.carry_out(await client.ask())

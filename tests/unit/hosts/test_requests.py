@@ -82,6 +82,10 @@ def test_what_no_encoding_can_hold_is_replaced() -> None:
         ([{"role": "assistant", "content": None, "tool_calls": []}], "messages[0].content is neither"),
         ([{"role": "assistant", "content": None, "tool_calls": CALL}], "messages[0].tool_calls is no list of calls"),
         ([{"role": "assistant", "content": "a", "tool_calls": ["f"]}], "messages[0].tool_calls is no list of calls"),
+        (
+            [{"role": "assistant", "content": "a", "tool_calls": [CALL, {"function": "f"}]}],
+            "messages[0].tool_calls[1].function is no object",
+        ),
         ([{"role": "tool", "content": "a"}], "messages[0].tool_call_id is missing"),
         ([user("a", when=math)], "messages[0] can't be told in JSON: Object of type module"),
         ([user("a", share=math.nan)], "messages[0] can't be told in JSON"),

@@ -65,6 +65,16 @@ def test_tools_are_called_and_their_results_go_on(client: anthropic.Anthropic, u
     assert [m["role"] for m in upstream.requests[-1].json["messages"]] == ["user", "assistant", "tool"]
 
 
+@pytest.mark.parametrize("arguments", ["[" * 100_000, "no JSON", "[1]"])
+def test_arguments_that_are_no_object_are_quoted(
+    client: anthropic.Anthropic, upstream: Upstream, arguments: str
+) -> None:
+    function = {"name": "look_up", "arguments": arguments}
+    calls = [{"id": "call_1", "type": "function", "function": function}]
+    upstream.script = answered(completion(None, finish="tool_calls", tool_calls=calls))
+    assert ask(client, model="vllm-sr/auto", tools=[TOOL]).content[0].input == {"arguments": arguments}
+
+
 def test_a_stream_may_call_tools(client: anthropic.Anthropic, upstream: Upstream) -> None:
     upstream.script = streamed(chunk(tool_calls=[{"index": 0, **CALL}]), chunk(finish="tool_calls"))
     with client.messages.stream(model="vllm-sr/auto", max_tokens=50, messages=ASKED, tools=[TOOL]) as stream:

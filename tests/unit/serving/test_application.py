@@ -9,10 +9,12 @@ import anyio
 import fastapi
 import httpx2
 import pytest
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message
 
 from recipelang import Engine, ScriptedBackend
 from recipelang.serving import BodyLimits, app, keeping
+from recipelang.serving.bodies import body_of
+from recipelang.serving.problems import Problem
 from served import TEAM, running, serving
 
 ASKED = {"model": "fixed", "messages": [{"role": "user", "content": "?"}]}
@@ -94,6 +96,10 @@ def test_there_must_be_something_to_serve() -> None:
         app("std.direct")
 
 
+def asked(more: bytes) -> bytes:
+    return b'{"model": "fixed", "messages": [{"role": "user", "content": "?"}], ' + more + b"}"
+
+
 BAD: list[tuple[bytes, str]] = [
     (b"", "no JSON"),
     (b"[]", "no JSON object"),
@@ -106,6 +112,10 @@ BAD: list[tuple[bytes, str]] = [
     (b'{"model": "fixed", "messages": [5]}', "messages[0]"),
     (b'{"model": "fixed", "messages": [{"role": "user", "content": "?"}], "tools": [{}]}', "tools[0]"),
     (b'{"model": "fixed", "messages": [{"role": "user", "content": "?"}], "tool_choice": {"function": {}}}', "tool"),
+    (asked(b'"metadata": [1], "user": "ann"'), "`metadata` is no object"),
+    (asked(b'"metadata": 5, "safety_identifier": "ann"'), "`metadata` is no object"),
+    (asked(b'"recipelang": {"max_cost": 1e999}'), "1e999 is no number"),
+    (asked(b'"recipelang": {"extra": {"a\\r\\nset-cookie: b": 1}}'), "has a name that no provider's field has"),
 ]
 
 
@@ -122,6 +132,27 @@ def test_a_body_has_a_greatest_size_and_a_conversation_a_greatest_length(tmp_pat
     application = app(scripted(tmp_path), limits=BodyLimits(size=1000, messages=2))
     assert ask(application, body=b" " * 1001).status_code == 413
     assert ask(application, body={**ASKED, "messages": ASKED["messages"] * 3}).status_code == 400  # type: ignore[operator]
+
+
+@pytest.mark.anyio
+async def test_a_body_that_comes_in_pieces_is_no_larger_for_it() -> None:
+    pieces = [b" " * 400, b" " * 400, b"{}"]
+
+    async def sent() -> Message:
+        piece = left.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(left)}
+
+    left = list(pieces)
+    assert await body_of({"headers": []}, sent, 802) == b"".join(pieces)
+    left = list(pieces)
+    with pytest.raises(Problem, match="larger than 801 bytes"):
+        await body_of({"headers": []}, sent, 801)
+
+
+def test_an_error_repeats_no_field_in_its_whole_length(shared: ASGIApp) -> None:
+    answer = ask(shared, body={**ASKED, "x" * 1_000_000: 1})
+    assert answer.status_code == 400
+    assert len(answer.content) < 1_000
 
 
 def test_what_is_not_served_is_told_in_json(tmp_path: Path) -> None:
