@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 
 import anyio
 from starlette.types import Scope
@@ -67,12 +66,12 @@ class _Use:
         return [self.left, self.at, {who: list(known) for who, known in self.running.items()}]
 
     @staticmethod
-    def of(key: Key, stored: Json, now: float, process: str) -> _Use:
+    def of(key: Key, stored: Json, now: float) -> _Use:
         """As it was, brought up to now; processes that have said nothing for long are gone."""
         most = float(key.per_minute or 0)
         left, at, running = stored or (most, now, {})
         left = min(most, left + max(0.0, now - at) * most / MINUTE)
-        there = {who: (many, until) for who, (many, until) in running.items() if until > now or who == process}
+        there = {who: (many, until) for who, (many, until) in running.items() if until > now}
         return _Use(left, now, there)
 
 
@@ -88,7 +87,7 @@ class Keys:
         self._clock = clock
         self._state = MemoryState(clock=clock) if state is None else state
         self._process = secrets.token_hex(8)
-        self._running: Counter[str] = Counter()
+        self._under_way = defaultdict[str, set[object]](set)  # by the key's name, the requests that were admitted here
         self._budgets: dict[str, Limits] = {}
         self._known: Mapping[str, Key] = {}
         self.replace(keys)
@@ -117,38 +116,52 @@ class Keys:
         if key.per_minute is None and key.at_once is None:
             yield
             return
-        await self._change(key, partial(_admit, key))
-        self._running[key.name] += 1
+        request, under_way = object(), self._under_way[key.name]
+        try:
+            await self._tell(key, request)
+        except BaseException:
+            under_way.discard(request)
+            raise
         try:
             yield
         finally:
-            self._running[key.name] -= 1
+            under_way.discard(request)
             if key.at_once is not None:
-                with anyio.CancelScope(shield=True), suppress(StoreProblem):  # the others will stop believing in it
-                    await self._change(key, _left)
+                with anyio.CancelScope(shield=True):
+                    await self._tell_again(key)
 
     async def lease(self) -> None:
         """Say from time to time that this process lives, until it is cancelled."""
         while True:
             await anyio.sleep(LEASE / 3)
-            for key in [key for key in self._known.values() if key.at_once is not None and self._running[key.name]]:
-                with suppress(StoreProblem):  # it will be told by the next request
-                    await self._change(key, _nothing)
+            for key in [key for key in self._known.values() if key.at_once is not None and self._under_way[key.name]]:
+                await self._tell_again(key)
 
-    async def _change(self, key: Key, change: Callable[[_Use], int]) -> None:
-        """Change what a key is doing: `change` gives by how many more, or fewer, this process has under way."""
+    async def _tell_again(self, key: Key) -> None:
+        with suppress(StoreProblem):  # the next one makes up for it; where there is none, the others stop believing it
+            await self._tell(key)
+
+    async def _tell(self, key: Key, request: object | None = None) -> None:
+        """Write down how many requests this process has under way, this one among them where there is room for it: always
+        as they are counted here, so that what was lost on the way to the state does not stay wrong.
+        """
+        under_way = self._under_way[key.name]
 
         def changed(stored: Json) -> tuple[Json, None]:
+            under_way.discard(request)  # a state may ask again, where another process was quicker
             now = self._clock()
-            use = _Use.of(key, stored, now, self._process)
-            many = use.running.get(self._process, (0, now))[0] + change(use)
-            use.running[self._process] = max(0, many), now + LEASE
+            use = _Use.of(key, stored, now)
+            use.running[self._process] = len(under_way), now + LEASE
+            if request is not None:
+                _must_have_room(key, use)
+                under_way.add(request)
+                use.running[self._process] = len(under_way), now + LEASE
             return use.as_json(), None
 
         await self._state.change(f"requests:{key.name}", max(LEASE, 2 * MINUTE), changed)
 
 
-def _admit(key: Key, use: _Use) -> int:
+def _must_have_room(key: Key, use: _Use) -> None:
     running = sum(many for many, _ in use.running.values())
     if key.at_once is not None and running >= key.at_once:
         raise _too_many(f"`{key.name}` has {running} requests under way, and may have {key.at_once}", 1.0)
@@ -157,15 +170,6 @@ def _admit(key: Key, use: _Use) -> int:
             wait = (1 - use.left) * MINUTE / key.per_minute
             raise _too_many(f"`{key.name}` may send {key.per_minute} requests in a minute", wait)
         use.left -= 1
-    return 1
-
-
-def _left(_: _Use) -> int:
-    return -1
-
-
-def _nothing(_: _Use) -> int:
-    return 0
 
 
 def _secret_in(scope: Scope) -> str | None:

@@ -7,9 +7,10 @@ import logging
 import statistics
 import threading
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import httpx2
@@ -19,12 +20,15 @@ from starlette.applications import Starlette
 
 from recipelang import Cache, Engine, Limits, Reply, ScriptedBackend, Usage
 from recipelang.hosts.state import MemoryState, SqliteState
+from recipelang.runtime.ports import StoreProblem
+from recipelang.runtime.values import Json
 from recipelang.serving import Key, Keys, Report, RequestLog, app, reload
 from recipelang.serving.keys import LEASE
 from recipelang.serving.problems import Problem
 from served import TEAM, serving, team_file
 from upstream import STALL, STREAM_HEAD, Answer, Received, Upstream, chunk, event, replying
 
+T = TypeVar("T")
 ASKED: list[Any] = [{"role": "user", "content": "Which planet is the largest?"}]
 BODY = {"model": "fixed", "messages": ASKED}
 ANN, BOB = {"authorization": "Bearer ann-1"}, {"x-api-key": "bob-1"}
@@ -165,6 +169,38 @@ async def test_a_process_that_lives_is_believed_for_as_long_as_its_request_takes
             async with other.admitted(key):
                 pass
         group.cancel_scope.cancel()
+
+
+class Unreliable(MemoryState):
+    """A state whose words get lost: on the way there, or on the way back."""
+
+    loses = ""
+
+    async def change(self, name: str, seconds: float, change: Callable[[Json], tuple[Json, T]]) -> T:
+        if self.loses == "what is said":
+            raise StoreProblem("it is not there")
+        told = await super().change(name, seconds, change)
+        if self.loses == "what it says":
+            raise StoreProblem("its answer was lost")
+        return told
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("loses", ["what is said", "what it says"])
+async def test_words_that_are_lost_on_the_way_to_the_shared_state_keep_nobody_out(loses: str) -> None:
+    state, key = Unreliable(), Key.of("ann", "ann-1", at_once=2)
+    keys = Keys([key], state=state)
+    async with keys.admitted(key):
+        async with keys.admitted(key):
+            state.loses = loses  # so that nobody hears that it has ended
+        with pytest.raises(StoreProblem):
+            async with keys.admitted(key):
+                pass
+        state.loses = ""
+        async with keys.admitted(key):
+            with pytest.raises(Problem, match="has 2 requests under way"):
+                async with keys.admitted(key):
+                    pass
 
 
 def test_a_budget_holds_for_all_processes_together(tmp_path: Path) -> None:
