@@ -90,7 +90,6 @@ class Keeper:
         return self._now.is_open
 
     def in_flight(self) -> int:
-        self._before = [shift for shift in self._before if shift.requests]
         return sum(shift.requests for shift in [self._now, *self._before])
 
     async def shift(self) -> Shift:
@@ -130,5 +129,5 @@ class Keeper:
         new = Shift(engines)
         await self._group.start(new.opened)
         old, self._now = self._now, new
-        self._before.append(old)
+        self._before = [shift for shift in (*self._before, old) if shift.requests]
         old.over()

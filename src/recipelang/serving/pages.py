@@ -21,7 +21,7 @@ from recipelang.serving.keys import Key, Keys
 from recipelang.serving.plain import for_key, json_answer, problem_answer
 from recipelang.serving.problems import Problem
 
-_RULES = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+_RULES = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 class Pages:
