@@ -90,7 +90,7 @@ def text_in(content: Json) -> str:
 
 
 def calls_in(told: Json) -> list[dict[str, Json]]:
-    """The calls of tools in a reply, or pieces of calls: objects, and so is the function of each; raises `BackendError`."""
+    """The calls of tools in a reply, or pieces of calls: objects, and so is the function of each, its name a text; raises `BackendError`."""
     calls = told or []
     if not isinstance(calls, list) or not all(map(_may_be_call, calls)):
         raise garbage("its tool calls are no objects")
@@ -98,7 +98,8 @@ def calls_in(told: Json) -> list[dict[str, Json]]:
 
 
 def _may_be_call(one: Json) -> bool:
-    return isinstance(one, dict) and isinstance(one.get("function"), dict | None)
+    function = one.get("function") if isinstance(one, dict) else ""
+    return function is None or (isinstance(function, dict) and isinstance(function.get("name"), str | None))
 
 
 def usage_of(told: Json) -> Usage | None:

@@ -202,7 +202,7 @@ async def test_after_done_nothing_is_waited_for() -> None:
     assert reply.text == "Größe 🪐"
 
 
-@pytest.mark.parametrize("calls", [7, ["f"], [{"function": "f"}], [{"function": [""]}]])
+@pytest.mark.parametrize("calls", [7, ["f"], [{"function": "f"}], [{"function": [""]}], [{"function": {"name": 7}}]])
 async def test_calls_of_tools_that_are_none_are_a_failure(calls: object) -> None:
     with Upstream(answered(completion(None, finish="tool_calls", tool_calls=calls))) as upstream:
         async with open_client(secure=False) as client:
