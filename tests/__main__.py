@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
     if sys.version_info < OLDEST:
         sys.exit(f"recipelang needs Python 3.11 or later, and this is {sys.version.split()[0]}: try `python3.11 tests`")
     print(f"preparing {ENVIRONMENT.relative_to(ROOT)} ...", flush=True)
+    os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # for the tests that build and install, too
     try:
         prepare()
     except subprocess.CalledProcessError as failure:
@@ -38,7 +39,7 @@ def prepare() -> None:
     subprocess.check_call(
         [program("uv"), "pip", "install", "--quiet", "--editable", ".[local,fast,serve,signals]", "--group", "dev"],
         cwd=ROOT,
-        env={"UV_SYSTEM_CERTS": "true", **os.environ, "VIRTUAL_ENV": str(ENVIRONMENT)},
+        env={**os.environ, "VIRTUAL_ENV": str(ENVIRONMENT)},
     )
 
 

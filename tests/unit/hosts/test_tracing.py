@@ -250,7 +250,8 @@ role speak() {{ max_tokens = 100 }}
 async def test_without_the_extra_whoever_asks_for_traces_is_told_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    for package in ("opentelemetry", "opentelemetry.sdk"):  # the second for where another test has imported it
+        monkeypatch.setitem(sys.modules, package, None)
     for asked in (Tracing, exported(False).__enter__):
         with pytest.raises(TracingProblem, match=r"pip install 'recipelang\[otel\]'"):
             asked()
