@@ -22,14 +22,14 @@ from recipelang.calibration.editing import spelled
 from recipelang.calibration.evidence import Asked, LookedUp, Replayed, digest_of
 from recipelang.cli.compiling import add_format, print_json, show
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.values import assigned
+from recipelang.cli.values import assigned, count, dollars
 from recipelang.cli.writing import replace_text
 from recipelang.compilation import Compilation
 from recipelang.evaluation.datasets import read_items
 from recipelang.evaluation.items import DataProblem, Item, drawn_items, item_of
 from recipelang.evaluation.outcomes import Outcome, read_outcomes
 from recipelang.evaluation.packs import Pack, PackProblem, read_pack
-from recipelang.evaluation.replaying import ReplayBackend, as_asked, concluded, drawn, said
+from recipelang.evaluation.replaying import SAMPLES, SAYINGS, ReplayBackend
 from recipelang.evaluation.worlds import with_models
 from recipelang.hosts.binding import ArgumentProblem, bound_entry, find
 from recipelang.quick import dataclass
@@ -46,12 +46,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--results", metavar="FILE", help="what came of them: what `eval --results` wrote of each arm")
     add("--recipe", metavar="NAME", help="which of the file's exposed names or recipes is run")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="an argument of a recipe that is not exposed")
-    add("--worth", default="$0.01", metavar="$AMOUNT", help="what one right answer more is worth (default $0.01)")
-    add("--days", type=int, default=180, metavar="N", help="how long the numbers are good for (default 180)")
-    add("--limit", type=int, metavar="N", help="only N questions, drawn by the seed")
+    add(
+        "--worth",
+        type=dollars,
+        default="$0.01",
+        metavar="$AMOUNT",
+        help="what one right answer more is worth (default $0.01)",
+    )
+    add("--days", type=count, default=180, metavar="N", help="how long the numbers are good for (default 180)")
+    add("--limit", type=count, metavar="N", help="only N questions, drawn by the seed")
     add("--seed", type=int, default=0, help="of the questions of a limit, and of the intervals (default 0)")
-    add("--samples", choices=("asked", "drawn"), default="asked", help="of a pack, as for `eval`")
-    add("--says", choices=("final", "words"), default="final", help="of a pack, as for `eval`")
+    add("--samples", choices=tuple(SAMPLES), default="asked", help="of a pack, as for `eval`")
+    add("--says", choices=tuple(SAYINGS), default="final", help="of a pack, as for `eval`")
     add(
         "--check",
         action="store_true",
@@ -95,6 +101,10 @@ def _task(arguments: argparse.Namespace, path: Path, source: Source) -> Task:
         )
     if arguments.results is not None and arguments.data is None:
         raise Stop(Exit.USAGE, "`--data FILE` has the questions that these are the results of")
+    if not arguments.worth:
+        raise Stop(Exit.USAGE, "`--worth`: it takes an amount of dollars above 0")
+    if arguments.pack is not None and arguments.data is not None:
+        raise Stop(Exit.USAGE, "`--data` goes with `--results`: a pack has its own questions")
     data = Path(arguments.pack or arguments.results)
     pack = None if arguments.pack is None else read_pack(data)
     items = read_items(arguments.data, "exact") if pack is None else list(map(item_of, pack.questions.values()))
@@ -113,7 +123,7 @@ def _task(arguments: argparse.Namespace, path: Path, source: Source) -> Task:
         compiled,
         lambda text: Compilation(Source(source.name, text)).program,
         evidence,
-        _dollars(arguments.worth),
+        arguments.worth,
         _name_of(data, path),
         digest[:DIGITS],
         date.today(),  # noqa: DTZ011 - the day where the author is
@@ -125,9 +135,8 @@ def _task(arguments: argparse.Namespace, path: Path, source: Source) -> Task:
 def _evidence(arguments: argparse.Namespace, pack: Pack | None, items: Sequence[Item]) -> Replayed | LookedUp:
     by_id = {item.id: item for item in items}
     if pack is not None:
-        sample = drawn if arguments.samples == "drawn" else as_asked
-        says = said if arguments.says == "words" else concluded
-        return Replayed(pack, ReplayBackend(pack, sample=sample, says=says), items=by_id)
+        backend = ReplayBackend(pack, sample=SAMPLES[arguments.samples], says=SAYINGS[arguments.says])
+        return Replayed(pack, backend, items=by_id)
     found: dict[str, dict[str, Outcome]] = {}
     for outcome in read_outcomes(arguments.results):
         found.setdefault(outcome.contestant, {})[outcome.item] = outcome
@@ -181,16 +190,6 @@ def _name_of(data: Path, recipe: Path) -> str:
         return data.resolve().relative_to(recipe.resolve().parent).as_posix()
     except ValueError:
         return data.name
-
-
-def _dollars(given: str) -> float:
-    try:
-        amount = float(given.removeprefix("$"))
-    except ValueError:
-        amount = 0.0
-    if not 0 < amount < float("inf"):
-        raise Stop(Exit.USAGE, f"`--worth {given}`: it takes an amount of dollars above 0, as in $0.01")
-    return amount
 
 
 # -------------------------------------------------------------- the report

@@ -28,7 +28,7 @@ from recipelang.evaluation.items import Item, drawn_items
 from recipelang.evaluation.judging import Jury, judging_plan
 from recipelang.evaluation.outcomes import Outcome, ResultsFile
 from recipelang.evaluation.packs import Pack, Verdict
-from recipelang.evaluation.replaying import Plainly, ReplayBackend, as_asked, concluded, drawn, said
+from recipelang.evaluation.replaying import SAMPLES, SAYINGS, Plainly, ReplayBackend
 from recipelang.evaluation.running import Contestant, Evaluation, Grading
 from recipelang.evaluation.spending import Spending
 from recipelang.evaluation.summing import Report
@@ -58,7 +58,7 @@ class Contest:
         self._pack = pack
         self._items = items
         self._console = console
-        self._spending = Spending(_dollars(arguments.budget))
+        self._spending = Spending(arguments.budget)
         self._store = ModelStore()
         self.stopped = ""
         self._cassette: Cassette | None = None  # one for all contestants, as the one that is replayed
@@ -393,8 +393,7 @@ class _Recorded:
 
 
 def _backend(pack: Pack, arguments: argparse.Namespace) -> ReplayBackend:
-    sample = drawn if arguments.samples == "drawn" else as_asked
-    return ReplayBackend(pack, sample=sample, says=said if arguments.says == "words" else concluded)
+    return ReplayBackend(pack, sample=SAMPLES[arguments.samples], says=SAYINGS[arguments.says])
 
 
 def _named(plan: Plan, name: str) -> str | None:
@@ -417,18 +416,6 @@ def _digest(plan: Plan) -> str:
     from recipelang.ir.document import dump  # deferred: start-up cost
 
     return sha256(dump(plan).encode()).hexdigest()
-
-
-def _dollars(given: str | None) -> float | None:
-    if given is None:
-        return None
-    try:
-        amount = float(given.removeprefix("$"))
-    except ValueError:
-        amount = -1
-    if not 0 <= amount < float("inf"):
-        raise Stop(Exit.USAGE, f"`--budget {given}`: it takes an amount of dollars, as in 5 or $0.50")
-    return amount
 
 
 def _first(group: BaseExceptionGroup) -> BaseException:

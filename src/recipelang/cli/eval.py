@@ -17,13 +17,14 @@ from recipelang.cli.contest import Contest
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.lending import READY_MADE
 from recipelang.cli.progress import error_console
+from recipelang.cli.values import count, dollars
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.evaluation.datasets import GRADERS, read_items
 from recipelang.evaluation.items import DataProblem, Item, in_first_half, item_of
 from recipelang.evaluation.outcomes import read_outcomes
 from recipelang.evaluation.packs import Pack, PackProblem, read_pack
 from recipelang.evaluation.page import page, picture
-from recipelang.evaluation.replaying import as_asked, drawn
+from recipelang.evaluation.replaying import SAMPLES, SAYINGS
 from recipelang.evaluation.reporting import footnotes, markdown, tables
 from recipelang.evaluation.summing import Report, as_json
 from recipelang.evaluation.worlds import models_text, ratings_of, recipe_names
@@ -74,14 +75,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE[:NAME]",
         help="Python functions that recipes may call",
     )
-    add("--budget", metavar="$AMOUNT", help="the most that all runs together may cost")
-    add("--concurrency", type=_count, default=8, help="runs at a time (default 8)")
+    add("--budget", type=dollars, metavar="$AMOUNT", help="the most that all runs together may cost")
+    add("--concurrency", type=count, default=8, help="runs at a time (default 8)")
     add(
         "--half",
         choices=("first", "second"),
         help="only one half of the questions: fix thresholds on one, measure on the other; models: rate them on one",
     )
-    add("--limit", type=_count, metavar="N", help="only N questions, drawn by the seed")
+    add("--limit", type=count, metavar="N", help="only N questions, drawn by the seed")
     add("--seed", type=int, default=0, help="of the runs, and of which questions a limit leaves (default 0)")
     add("--results", metavar="FILE", help="keep each run here; a later evaluation goes on where this one ended")
     add(
@@ -94,11 +95,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=("text", "markdown", "json"), default="text", help="on standard output")
     add(
         "--samples",
-        choices=("asked", "drawn"),
+        choices=tuple(SAMPLES),
         default="asked",
         help="of a pack: the k-th for the k-th like call, or one",
     )
-    add("--says", choices=("final", "words"), default="final", help="of a pack: models say their final answers, or all")
+    add("--says", choices=tuple(SAYINGS), default="final", help="of a pack: models say their final answers, or all")
     add(
         "--perfect-verifier",
         metavar="FUNCTION",
@@ -115,12 +116,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     cassette = parser.add_mutually_exclusive_group()
     cassette.add_argument("--record", metavar="FILE", help="take down all traffic with models in a cassette")
     cassette.add_argument("--replay", metavar="FILE", help="answer every call from a cassette")
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number from 1 on")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
@@ -252,9 +247,7 @@ def _of_a_pack(arguments: argparse.Namespace) -> Members:
         raise Stop(Exit.USAGE, "whose vote? `--models` names the members of the panel, `all` takes all of them")
     names = {name: model for model, name in recipe_names(pack.models).items()}
     wanted = list(names) if arguments.models == "all" else _listed(arguments.models)
-    return members_of(
-        pack, [_member(name, names, "pack") for name in wanted], drawn if arguments.samples == "drawn" else as_asked
-    )
+    return members_of(pack, [_member(name, names, "pack") for name in wanted], SAMPLES[arguments.samples])
 
 
 def _of_results(arguments: argparse.Namespace) -> Members:

@@ -1,7 +1,8 @@
-"""Values on the command line: `--set threshold=80%`, read as the recipe's types and the language's units want them."""
+"""Values on the command line: counts, amounts, and `--set threshold=80%`, read as the recipe's types and the language's units want them."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from collections.abc import Sequence
@@ -25,6 +26,24 @@ from recipelang.ir.types import (
 
 _NUMBER = re.compile(r"(\$?)(-?\d+(?:\.\d+)?)(ms|[kMsmh%]?)")
 _SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "%": 0.01, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on, for an option."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number from 1 on")
+    return int(text)
+
+
+def dollars(text: str) -> float:
+    """An amount of money, for an option: `5`, `$0.50`."""
+    try:
+        amount = float(text.removeprefix("$"))
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r:.40}: it takes an amount of dollars, as in 5 or $0.50")
+    return amount
 
 
 def assigned(settings: Sequence[str], recipe: Recipe) -> dict[str, Any]:

@@ -49,6 +49,11 @@ def concluded(row: Row) -> str:
     return "" if row.final is None else f"ANSWER: {row.final}"
 
 
+SAMPLES: dict[str, SampleRule] = {"asked": as_asked, "drawn": drawn}
+SAYINGS: dict[str, Saying] = {"final": concluded, "words": said}
+"""The rules by the names that a person has for them."""
+
+
 def rated(row: Row) -> str:
     """Its ratings, as a record of a role would be said."""
     return json.dumps({"ratings": row.ratings})

@@ -282,7 +282,8 @@ def test_a_recipe_with_mistakes_is_shown_them(tmp_path: Path, pack: Path, capsys
         ((), "fitted to what?"),
         (("--results", "r.jsonl"), "`--data FILE`"),
         (("--pack", "nowhere"), "is no pack"),
-        (("--pack", "runs", "--worth", "much"), "it takes an amount of dollars"),
+        (("--pack", "runs", "--worth", "0"), "it takes an amount of dollars above 0"),
+        (("--pack", "runs", "--data", "d.jsonl"), "`--data` goes with `--results`"),
     ],
 )
 def test_what_it_is_fitted_to_must_be_there(
@@ -295,6 +296,15 @@ def test_what_it_is_fitted_to_must_be_there(
         Exit.INPUT_OUTPUT,
     )
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--worth=much", "--worth=-1", "--limit=0", "--days=-3"])
+def test_an_option_that_is_no_amount_and_no_number_is_refused(
+    tmp_path: Path, pack: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["calibrate", str(a_recipe(tmp_path)), "--pack", str(pack), option])
+    assert option.partition("=")[0] in capsys.readouterr().err
 
 
 # ---------------------------------------------------------- runs of one's own
