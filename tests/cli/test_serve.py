@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -20,7 +22,7 @@ import pytest
 from recipelang.cli.main import main
 from recipelang.serving.keys import digest_of_key
 from served import team_file
-from upstream import STALL, Answer, Received, Upstream, http, replying
+from upstream import STALL, USAGE_CHUNK, Answer, Doing, Received, Upstream, chunk, http, replying, streamed
 
 ASKED = {"model": "vllm-sr/auto", "messages": [{"role": "user", "content": "?"}]}
 
@@ -138,13 +140,6 @@ def test_it_reads_recipes_and_keys_again_on_sighup_and_keeps_what_it_has_where_t
     assert [(line["key"], line["status"]) for line in lines[:2]] == [("ann", 200), ("", 401)]
 
 
-def _takes_more(address: str) -> bool:
-    try:
-        return httpx2.get(f"{address}/models").is_success
-    except httpx2.TransportError:
-        return False
-
-
 def test_answers_under_way_end_before_it_stops(tmp_path: Path) -> None:
     going, go = threading.Event(), threading.Event()
 
@@ -162,11 +157,65 @@ def test_answers_under_way_end_before_it_stops(tmp_path: Path) -> None:
             answer = pool.submit(httpx2.post, f"{address}/chat/completions", json=ASKED, timeout=20)
             assert going.wait(20)
             server.send_signal(signal.SIGTERM)
-            while _takes_more(address):
-                pass
+            _wait_until_it_listens_no_more(address)
             go.set()
             assert answer.result(20).json()["choices"][0]["message"]["content"] == "Jupiter."
             assert server.wait(20) == 0
+
+
+class HeldBack(list[bytes | Doing]):
+    """An answer that stops after so many pieces until it may go on."""
+
+    def __init__(self, answer: Answer, pieces: int, go: threading.Event) -> None:
+        super().__init__(answer)
+        self._pieces = pieces
+        self._go = go
+
+    def __iter__(self) -> Iterator[bytes | Doing]:
+        for place, piece in enumerate(super().__iter__()):
+            assert place < self._pieces or self._go.wait(20)
+            yield piece
+
+
+def test_streams_under_way_come_to_their_end_before_it_stops(tmp_path: Path) -> None:
+    go = threading.Event()
+    begun = threading.Semaphore(0)
+    asked: dict[str, Any] = {"model": "vllm-sr/auto", "stream": True}
+    bodies = {
+        "chat/completions": asked | ASKED,
+        "responses": asked | {"input": "?"},
+        "messages": asked | ASKED | {"max_tokens": 50},
+    }
+
+    def ask(address: str, path: str) -> str:
+        told = ""
+        with httpx2.stream("POST", f"{address}/{path}", json=bodies[path], timeout=20) as answer:
+            for text in answer.iter_text():
+                if "Ju" in text:
+                    begun.release()
+                told += text
+        return told
+
+    words = streamed(chunk("Ju"), chunk("piter."), chunk(finish="stop"), USAGE_CHUNK)
+    with Upstream(lambda _: HeldBack(words, 2, go)) as upstream, ThreadPoolExecutor() as pool:
+        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(team_file(tmp_path, upstream))]
+        with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            ready = next(line for line in server.stderr if line.startswith("ready at"))
+            (address,) = re.findall(r"http://\S+", ready)
+            streams = [pool.submit(ask, address, path) for path in bodies]
+            assert all(begun.acquire(timeout=20) for _ in streams)
+            server.send_signal(signal.SIGTERM)
+            _wait_until_it_listens_no_more(address)
+            assert not any(stream.done() for stream in streams)
+            go.set()
+            chat, responses, messages = (stream.result(20) for stream in streams)
+            assert server.wait(20) == 0
+            assert server.stderr.read() == "stopped\n"
+    assert "piter." in chat
+    assert chat.endswith("data: [DONE]\n\n")
+    assert '"text":"Jupiter."' in responses.partition("event: response.completed")[2]
+    assert messages.endswith('event: message_stop\ndata: {"type":"message_stop"}\n\n')
 
 
 def test_it_sends_spans_by_otlp_and_answers_equal_requests_from_its_cache_where_it_is_told_to(tmp_path: Path) -> None:
