@@ -118,6 +118,7 @@ def test_a_report_is_written_as_markdown_json_and_a_page_that_needs_nothing_else
     ]
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 2
+    assert 'name="viewport"' in page
     assert "http" not in page
     assert "src=" not in page
 
@@ -417,6 +418,8 @@ def test_a_pack_without_costs_takes_no_budget_and_says_so(run: Command, pack: Pa
     done = run("eval", team, "--pack", pack, "--budget", "5")
     told = " ".join(done.err.split())
     assert (done.status, "the pack has calls of its models on `q0` with no cost (`usd`)" in told) == (3, True), told
+    assert run("eval", team, "--pack", pack, "--report", "r.svg").status == 0
+    assert "no run that was graded cost anything</text></svg>" in Path("r.svg").read_text(encoding="utf-8")
 
 
 def test_a_panel_is_told_from_the_results_of_evaluations(run: Command, pack: Path, team: Path) -> None:

@@ -25,13 +25,18 @@ svg { width: 100%; height: auto } svg text { font: 11px system-ui, sans-serif; f
 .grid { stroke: #e6e9ec } .note { color: #5b6770; font-size: 13px }
 """
 
+_NOTHING = (
+    f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" text-anchor="middle">no run that was graded cost anything</text>'
+)
+
 
 def page(report: Report) -> str:
     pictures = [_frontier(report), _latency(report)]
     return "\n".join(
         [
             "<!doctype html>",
-            f'<html lang="en"><head><meta charset="utf-8"><title>{escape(report.title)}</title><style>{_STYLE}</style></head>',
+            '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
+            f"<title>{escape(report.title)}</title><style>{_STYLE}</style></head>",
             f"<body><h1>{escape(report.title)}</h1>",
             *(picture for picture in pictures if picture),
             *map(_table, tables(report)),
@@ -86,12 +91,10 @@ def _mixes(shown: Sequence[tuple[Summary, float]], across: _Logarithmic, up: _Li
 
 def picture(report: Report) -> str:
     """Accuracy and cost as a picture of its own."""
-    inside = _frontier(report)
-    begin = inside.index("<svg ") if inside else -1
+    inside = _frontier(report) or _picture("Accuracy and cost", [_NOTHING])
     style = "<style>text { font: 11px system-ui, sans-serif; fill: #444c54 } .grid { stroke: #e6e9ec }</style>"
     ground = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
-    drawn = inside[begin:] if inside else f'<svg viewBox="0 0 {WIDTH} {HEIGHT}"></svg>'
-    opening, _, rest = drawn.partition(">")
+    opening, _, rest = inside[inside.index("<svg ") :].partition(">")
     return f'{opening} xmlns="http://www.w3.org/2000/svg">{style}{ground}{rest}\n'
 
 
