@@ -44,10 +44,14 @@ def test_it_says_when_it_is_ready_answers_and_stops_when_it_is_told_to(tmp_path:
             ready = next(line for line in server.stderr if line.startswith("ready at"))
             (address,) = re.findall(r"http://\S+", ready)
             answer = httpx2.post(f"{address}/chat/completions", json=ASKED)
+            foreign = httpx2.post(
+                f"{address}/chat/completions", json=ASKED, headers={"origin": "http://elsewhere.example"}
+            )
             server.send_signal(stopped_by)
             assert server.wait(20) == 0
             assert server.stderr.read() == "stopped\n"
     assert answer.json()["choices"][0]["message"]["content"] == "Jupiter."
+    assert foreign.status_code == 403
 
 
 def test_told_to_stop_once_more_it_cuts_off_what_is_under_way(tmp_path: Path) -> None:

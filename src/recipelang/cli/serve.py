@@ -48,6 +48,7 @@ from recipelang.source import FileLoader, LoadProblem
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from recipelang.serving.settings import Settings
 
@@ -248,6 +249,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.socket) -> None:
     from recipelang.serving import Keys, RequestLog, app  # deferred: an extra
+    from recipelang.serving.origins import OwnPages  # deferred: an extra
 
     console, settings = serving.console, serving.settings
     state = None if settings.state is None else state_at(settings.state)
@@ -284,7 +286,7 @@ async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.sock
             await group.start(_reload_when_told, application, serving, options)
         _settle()
         _allow_files()
-        await _run_server(application, plans, serving, listener)
+        await _run_server(OwnPages(application) if keys is None else application, plans, serving, listener)
         group.cancel_scope.cancel()
 
 
@@ -359,9 +361,7 @@ def _allow_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def _run_server(
-    application: Starlette, plans: Sequence[Plan], serving: _Serving, listener: socket.socket
-) -> None:
+async def _run_server(application: ASGIApp, plans: Sequence[Plan], serving: _Serving, listener: socket.socket) -> None:
     import uvicorn  # deferred: an extra
 
     class Server(uvicorn.Server):
