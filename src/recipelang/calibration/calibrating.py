@@ -14,8 +14,9 @@ from recipelang.evaluation.statistics import Interval, Paired, mean, paired, rat
 from recipelang.formatting.proving import formatted
 from recipelang.hosts.local import models_of
 from recipelang.quick import dataclass, replace
+from recipelang.semantics.fittable import Unit, units
 from recipelang.semantics.modules import Program
-from recipelang.semantics.provenance import DIGITS, Fitted, Provenance, Unit, rest_of, units, written
+from recipelang.semantics.provenance import DIGITS, Fitted, Provenance, rest_of, written
 from recipelang.source import Source
 from recipelang.syntax.parser import parse
 
@@ -93,13 +94,13 @@ def calibrated(task: Task) -> Calibrated:
         raise CalibrationProblem(f"{task.source.name} does not go with these runs")
     fitter = Fitter(task.evidence, task.compiled, first, task.worth, task.seed)
     text, fits = task.source.text, []
-    for group in _groups(task):
-        text, found = _fitted(fitter, text, group)
+    for name in _names(task):
+        text, found = _fitted(fitter, text, name)
         fits += found
     noted = _laid_out(task.source, _noted(task, asked, text, fits, len(first)))
     after = task.compiled(text)
     if after is None:
-        raise CalibrationProblem("with the fitted numbers this is no recipe any more: look at `--format json`")
+        raise CalibrationProblem("with the fitted numbers this is no recipe any more: fit fewer of them at a time")
     held_out = _held_out(task.evidence.outcomes(asked, second), task.evidence.outcomes(after, second), task.worth)
     return Calibrated(noted, fits, len(first), held_out)
 
@@ -116,7 +117,7 @@ def fittable(source: Source) -> list[Unit]:
     return list(units(parse(source, lambda _: None)))
 
 
-def _groups(task: Task) -> list[list[str]]:
+def _names(task: Task) -> list[str]:
     """The names to fit, one after the other."""
     known = list(dict.fromkeys(unit.name for unit in fittable(task.source)))
     if not known:
@@ -130,7 +131,7 @@ def _groups(task: Task) -> list[list[str]]:
                 raise CalibrationProblem(
                     f"there is nothing to fit called `{name}`{f', did you mean `{near}`?' if near else ''}; there is {', '.join(known)}"
                 )
-        return [[name] for name in task.names]
+        return list(task.names)
     file = parse(task.source, lambda _: None)
     before = {slot.node.span.start for each in written(task.source, file) for slot in each.slots}
     names = dict.fromkeys(
@@ -138,12 +139,13 @@ def _groups(task: Task) -> list[list[str]]:
     )
     if not names:
         raise CalibrationProblem(f"nothing was calibrated before: `--fit` says what is; there is {', '.join(known)}")
-    return [[name] for name in names]
+    return list(names)
 
 
-def _fitted(fitter: Fitter, text: str, names: Sequence[str]) -> tuple[str, list[tuple[Unit, list[Fit]]]]:
+def _fitted(fitter: Fitter, text: str, name: str) -> tuple[str, list[tuple[Unit, list[Fit]]]]:
+    """The text with the numbers of a name fitted: what is expected of arms all together, the others unit by unit."""
     found: list[tuple[Unit, list[Fit]]] = []
-    mine = [unit for unit in fittable(Source("<recipe>", text)) if unit.name in names]
+    mine = [unit for unit in fittable(Source("<recipe>", text)) if unit.name == name]
     arms = [unit for unit in mine if unit.arm is not None]
     if arms:
         fits = fitter.estimates(text, arms)
@@ -151,7 +153,7 @@ def _fitted(fitter: Fitter, text: str, names: Sequence[str]) -> tuple[str, list[
         found += [(unit, [fits[slot.node.span.start] for slot in unit.slots]) for unit in arms]
         text = with_values(text, numbers, {at: fit.value for at, fit in fits.items()})
     for place, unit in enumerate(unit for unit in mine if unit.arm is None):
-        now = [each for each in fittable(Source("<recipe>", text)) if each.name in names and each.arm is None][place]
+        now = [each for each in fittable(Source("<recipe>", text)) if each.name == name and each.arm is None][place]
         text, fits = fitter.search(text, now)
         found.append((unit, [fits[slot.node.span.start] for slot in now.slots]))
     return text, found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from recipelang.semantics.provenance import COMMENT, Provenance, Unit
+from recipelang.semantics.fittable import Unit
+from recipelang.semantics.provenance import COMMENT, Provenance
 from recipelang.syntax import nodes
 
 Kind = nodes.NumberKind

@@ -10,7 +10,7 @@ from recipelang.calibration.evidence import Asked, Came, Evidence, EvidenceProbl
 from recipelang.calibration.regression import Singular, least_squares
 from recipelang.evaluation.statistics import Z, quantile
 from recipelang.quick import dataclass, field
-from recipelang.semantics.provenance import ESTIMATES, Slot, Unit
+from recipelang.semantics.fittable import ESTIMATES, Slot, Unit
 from recipelang.syntax import nodes
 
 Kind = nodes.NumberKind

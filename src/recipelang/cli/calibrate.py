@@ -19,7 +19,9 @@ from recipelang.calibration.calibrating import (
     calibrated,
 )
 from recipelang.calibration.editing import spelled
-from recipelang.calibration.evidence import Asked, LookedUp, Replayed, digest_of
+from recipelang.calibration.evidence import Asked, digest_of
+from recipelang.calibration.looked_up import LookedUp
+from recipelang.calibration.replayed import Replayed
 from recipelang.cli.compiling import add_format, print_json, show
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.values import assigned, count, dollars

@@ -29,6 +29,10 @@ from recipelang.runtime.values import Authored, Json, Request, Value, to_json
 from recipelang.runtime.voice import CallListener, Listener, Voice
 
 
+BOUND = "the bound of the run"
+"""How the account is called that the certificate opens, where a refusal names it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """What a run gave, how it came about and what it used."""
@@ -123,7 +127,7 @@ class Interpreter:
         name = entry if isinstance(entry, str) else entry.name
         recorder.record("run_start", "", entry=name, recipe=prepared.recipe.name, seed=seed)
         gone = _lost(recorder, lost)
-        account = Account("the bound of the run", Limits())
+        account = Account(BOUND, Limits())
         voice = None if listener is None else Voice(listener, call_listener)
         try:
             counts_tokens = most.counts_tokens or (purse is not None and purse.counts_tokens)
