@@ -28,7 +28,6 @@ from recipelang.runtime.turns import Loop, Turns
 from recipelang.runtime.values import Authored, Json, Request, Value, to_json
 from recipelang.runtime.voice import CallListener, Listener, Voice
 
-
 BOUND = "the bound of the run"
 """How the account is called that the certificate opens, where a refusal names it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from recipelang.importing.reasons import bare, reason_in
 
 _LOGS = "`recipelang serve` has tracing, metrics and logs of its own"
 _CALLERS = "the `[keys]` of `recipelang serve` say who may call, and for how much"
@@ -62,14 +62,8 @@ _REASONS: dict[str, str] = {
     "prompts": "prompts are written in roles",
     "include": "one file is read: put what it includes into it",
 }
-_UNHEARD = "recipes have nothing like it"
 
 
 def reason(place: str) -> str:
     """Why what stands at a place is not carried over."""
-    within = re.sub(r"\[[^\]]*\]", "", place)
-    while within:
-        if within in _REASONS:
-            return _REASONS[within]
-        within = within.rpartition(".")[0]
-    return _UNHEARD
+    return reason_in(_REASONS, bare(place))

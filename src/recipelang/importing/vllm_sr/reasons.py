@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from recipelang.importing.reasons import bare, reason_in
+
 _THINKING = "how a model thinks is set where it is served"
 _RETRIEVAL = "a recipe fetches and keeps no documents: write an `extern` for it"
 _OWN = "the standard recipe has its own"
@@ -86,20 +88,15 @@ _REASONS: dict[str, str] = {
     "decisions.plugins.context_compression": "a conversation is passed on as it came",
     "decisions.plugins.fast_response": "only its message is taken over",
 }
-_UNHEARD = "recipes have nothing like it"
 
 
 def reason(place: str) -> str:
     """Why what stands at a place is not carried over."""
-    bare = re.sub(r"\[[^\]]*\]", "", place)
-    within = re.sub(r"^(?:recipes\.)?(?:routing\.)?", "", bare)
+    whole = bare(place)
+    within = re.sub(r"^(?:recipes\.)?(?:routing\.)?", "", whole)
     plugin = re.search(r"\.plugins\[(?:\d+:)?([\w-]+)\]", place)
     if plugin is not None and f"decisions.plugins.{plugin[1]}" in _REASONS:
         return _REASONS[f"decisions.plugins.{plugin[1]}"]
-    if ".rules." in f"{bare}.":
-        within = f"decisions.rules.{bare.rpartition('.')[2]}"
-    while within:
-        if within in _REASONS:
-            return _REASONS[within]
-        within = within.rpartition(".")[0]
-    return _UNHEARD
+    if ".rules." in f"{whole}.":
+        within = f"decisions.rules.{whole.rpartition('.')[2]}"
+    return reason_in(_REASONS, within)
