@@ -169,6 +169,11 @@ def test_comments_and_descriptions_are_kept() -> None:
     assert "## Small and quick.\nmodel small_1" in of_file().recipe
 
 
+def test_a_version_of_several_lines_stays_in_its_comment() -> None:
+    data = yaml.safe_load((CORPUS / "vllm_sr.yaml").read_text(encoding="utf-8")) | {"version": "1\nrecipe"}
+    assert "# From a profile of vLLM Semantic Router (1 recipe)." in imported(Document(data)).recipe
+
+
 def test_what_the_profile_has_no_address_for_is_reached_nowhere_and_still_decided_for() -> None:
     found = imported(
         document(b"routing: {modelCards: [{name: a}], decisions: [{name: d, modelRefs: [{model: a}, {model: b}]}]}")

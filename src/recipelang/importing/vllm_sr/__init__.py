@@ -78,7 +78,7 @@ class _File:
         self.knowledge = Knowledge({kb.get("name").text(): kb for kb in bases})
 
     def lines(self) -> Iterator[str]:
-        version = self.whole.get("version").text("with no version")
+        version = " ".join(self.whole.get("version").text("with no version").split())
         policies = list(self._policies())  # decisions have the first choice of names: they are what is looked for
         body = [
             *self.models.declared(models_of(self.whole)),
