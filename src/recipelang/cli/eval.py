@@ -34,7 +34,7 @@ from recipelang.hosts.requests import RequestProblem
 from recipelang.source import LoadProblem
 
 if TYPE_CHECKING:
-    from recipelang.evaluation.panels import Members
+    from recipelang.evaluation.ballots import Members
 
 MODES = ("panel", "models", "check")
 REPORTS = {".md": "markdown", ".json": "json", ".html": "html", ".svg": "svg"}
@@ -219,8 +219,9 @@ def _print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]])
 
 
 def _panel(arguments: argparse.Namespace) -> Exit:
-    from recipelang.evaluation.panelreport import panel_json, panel_notes, panel_tables  # deferred: one mode of three
-    from recipelang.evaluation.panels import PanelProblem, economics  # deferred: as above
+    from recipelang.evaluation.ballots import PanelProblem  # deferred: one mode of three
+    from recipelang.evaluation.panelreport import panel_json, panel_notes, panel_tables  # deferred: as above
+    from recipelang.evaluation.panels import economics  # deferred: as above
 
     if (arguments.pack is None) == (arguments.results is None):
         raise Stop(
@@ -240,7 +241,7 @@ def _panel(arguments: argparse.Namespace) -> Exit:
 
 
 def _of_a_pack(arguments: argparse.Namespace) -> Members:
-    from recipelang.evaluation.panels import members_of  # deferred: one mode of three
+    from recipelang.evaluation.ballots import members_of  # deferred: one mode of three
 
     pack = _pack(arguments)
     if not arguments.models:
@@ -252,7 +253,7 @@ def _of_a_pack(arguments: argparse.Namespace) -> Members:
 
 def _of_results(arguments: argparse.Namespace) -> Members:
     """All that were measured alone, or those that are named: recipes may vote as well."""
-    from recipelang.evaluation.panels import members_in  # deferred: one mode of three
+    from recipelang.evaluation.ballots import members_in  # deferred: one mode of three
 
     outcomes = read_outcomes(arguments.results)
     contestants = list(dict.fromkeys(outcome.contestant for outcome in outcomes))

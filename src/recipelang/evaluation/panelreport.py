@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recipelang.evaluation.panels import MOST_MEMBERS, ORDERS, Economics, Rival
+from recipelang.evaluation.panels import FEWEST_QUESTIONS, MOST_MEMBERS, ORDERS, Economics, Rival
 from recipelang.evaluation.reporting import Table, money
 from recipelang.evaluation.statistics import Interval, Paired
 from recipelang.runtime.values import Json
@@ -36,7 +36,32 @@ def panel_tables(found: Economics) -> list[Table]:
 
 def panel_notes(found: Economics) -> list[str]:
     drawn = f"Shapley values are of {ORDERS} drawn orders: there are more than {MOST_MEMBERS} members."
-    return [*found.suggestions, *([drawn] if len(found.members) > MOST_MEMBERS else [])]
+    return [*suggestions(found), *([drawn] if len(found.members) > MOST_MEMBERS else [])]
+
+
+def suggestions(found: Economics) -> list[str]:
+    """What would do better in the panel's place, or as well for less."""
+    if not found.suggested:
+        return [f"No suggestion: it takes two members and {FEWEST_QUESTIONS} questions."]
+    return [_suggestion(why, rival, found.cost) for why, rival in found.suggested.items()]
+
+
+def _suggestion(why: str, rival: Rival, cost: float | None) -> str:
+    difference = rival.against.difference
+    words = (
+        f"{difference.value * 100:+.1f} points, 95 % from {difference.low * 100:+.1f} to {difference.high * 100:+.1f}"
+    )
+    price = f" at {rival.cost / cost:.0%} of its cost" if cost and rival.cost is not None else ""
+    if difference.low > 0:
+        verdict = "it does better"
+    elif difference.high < 0:
+        verdict = "it does worse: keep the panel"
+    else:
+        verdict = "no difference can be told"
+    return (
+        f"Suggestion, {why}: {rival.what}. Chosen on half of the questions and measured on the other "
+        f"{rival.against.n}: {words} against the whole panel{price}; {verdict}."
+    )
 
 
 def panel_json(found: Economics) -> dict[str, Json]:

@@ -8,10 +8,12 @@ from itertools import permutations
 
 import pytest
 
+from recipelang.evaluation.ballots import Ballot, Members, PanelProblem, members_in
 from recipelang.evaluation.items import in_first_half
 from recipelang.evaluation.outcomes import Outcome
 from recipelang.evaluation.packs import Verdict
-from recipelang.evaluation.panels import Ballot, Members, PanelProblem, _ranks_of_others, _Votes, economics, members_in
+from recipelang.evaluation.panelreport import suggestions
+from recipelang.evaluation.panels import _ranks_of_others, _Votes, economics
 
 QUESTIONS = [f"q{place}" for place in range(40)]
 FIRST = [place for place, question in enumerate(QUESTIONS) if in_first_half(question)]
@@ -71,8 +73,8 @@ def test_many_weak_voters_are_left_out_of_what_is_suggested() -> None:
     assert best.what == "strong alone"
     assert best.against.n == len(SECOND)
     assert best.against.difference.low > 0
-    assert "it does better" in found.suggestions[0]
-    assert "at 57% of its cost" in found.suggestions[0]
+    assert "it does better" in suggestions(found)[0]
+    assert "at 57% of its cost" in suggestions(found)[0]
 
 
 def test_where_a_cheaper_one_does_as_well_as_the_panel_it_is_suggested_for_money() -> None:
@@ -99,11 +101,11 @@ def test_a_cost_that_is_unknown_is_not_nothing() -> None:
     found = economics(members({"a": right_on(range(30)), "b": right_on(range(20))}, {"a": 1.0, "b": None}))
     assert [member.cost for member in found.members] == [1.0, None]
     assert found.cost is None
-    assert "of its cost" not in found.suggestions[0]
+    assert "of its cost" not in suggestions(found)[0]
 
 
 def test_of_few_questions_nothing_is_suggested() -> None:
-    assert economics(members({"a": list("AB"), "b": list("BA")})).suggestions == [
+    assert suggestions(economics(members({"a": list("AB"), "b": list("BA")}))) == [
         "No suggestion: it takes two members and 20 questions."
     ]
 

@@ -12,9 +12,10 @@ import pytest
 
 from recipelang import Engine, compile_text
 from recipelang.diagnostics.rendering import render
+from recipelang.evaluation.ballots import Ballot
 from recipelang.evaluation.items import in_first_half
 from recipelang.evaluation.packs import Pack, Verdict
-from recipelang.evaluation.panels import Ballot, vote
+from recipelang.evaluation.panels import vote
 from recipelang.evaluation.replaying import Plainly, ReplayBackend, concluded
 from recipelang.evaluation.worlds import models_text, ratings_of, recipe_names
 from recipelang.runtime.failures import RunFailure, RunFailureKind
