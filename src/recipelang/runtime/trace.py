@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from recipelang.quick import unguarded as dataclass
-from recipelang.runtime.ports import Clock, Event, Journal
+from recipelang.runtime.ports import Clock, Event, Journal, Tracer
 from recipelang.runtime.values import Json, Message, encodable
 
 TRACE_VERSION = 1
