@@ -56,6 +56,8 @@ _TOLD = frozenset(
     ]
 )
 """Events that are told on the span of their step."""
+_QUOTING = frozenset(["contract", "failed", "not_accepted", "plan", "quorum"])
+"""Failures whose reasons may quote what was said."""
 _OTHERS = {
     "top_p": "gen_ai.request.top_p",
     "top_k": "gen_ai.request.top_k",
@@ -103,7 +105,7 @@ class Tracing:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # deferred: an extra
 
         parent = TraceContextTextMapPropagator().extract(parents) if parents else None
-        return _Spans(self._tracer, plan, entry, parent)
+        return _Spans(self._tracer, plan, entry, parent, self.content)
 
 
 def _must_have(*packages: str) -> None:
@@ -144,12 +146,15 @@ class _Spans:
     plan: Plan
     entry: Entry
     parent: Context | None
+    content: bool
     steps: dict[str, Span] = field(default_factory=dict)  # the run's own has an empty path
     calls: dict[int, Span] = field(default_factory=dict)
 
     def record(self, event: Event) -> None:
         if event.kind != "run_start" and "" not in self.steps:
             return  # the run has ended; what is said of it later has no place any more
+        if not self.content and _may_quote(event):
+            event = _unquoted(event)
         match event.kind:
             case "run_start":
                 self._begin_run(event)
@@ -276,6 +281,17 @@ class _Spans:
             if told["why"] == "timeout":
                 _failed(span, "timeout", None)
         span.end()
+
+
+def _may_quote(event: Event) -> bool:
+    """Whether its reason may have words of an answer in it: one that is not as it should be is quoted."""
+    told = event.data
+    return event.kind in ("repair", "task_lost") or told.get("failure") in _QUOTING or told.get("status") == "none"
+
+
+def _unquoted(event: Event) -> Event:
+    told = {name: value for name, value in event.data.items() if name not in ("why", "problem")}
+    return Event(event.at, event.kind, event.step, told)
 
 
 def _outer(path: str) -> str:

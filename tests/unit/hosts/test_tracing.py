@@ -43,6 +43,16 @@ recipe panel() -> answer {
   return final
 }
 recipe main() -> answer { ask reply = speak(model = small) return reply }
+contract planet { check = one_of(["Mars", "Venus"]), repair = 1 }
+recipe held() -> answer {
+  ask reply = speak(model = small, contract = planet)
+  return reply
+}
+recipe borne() -> answer {
+  ask extra = speak(model = large, contract = planet) { optional = true }
+  ask reply = speak(model = small)
+  return reply if extra == none else extra
+}
 """
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "vendor=1"}
@@ -222,6 +232,16 @@ async def test_what_was_said_is_told_only_on_demand(content: bool) -> None:
         }  # fmt: skip
         (answer,) = json.loads(said["gen_ai.output.messages"])
         assert (answer["parts"][0]["content"], answer["finish_reason"]) == ("Jupiter.", "length")
+
+
+@pytest.mark.parametrize("content", [False, True])
+async def test_an_answer_that_breaks_its_contract_is_quoted_only_on_demand(content: bool) -> None:
+    for recipe, step in (("held", "reply"), ("borne", "extra")):
+        spans, _ = await traced({"large": "Jupiter.", "*": "Saturn."}, recipe, content=content)
+        assert [event.name for event in spans.one(f"step {step}").events] == ["repair"]
+        assert ("is none of Mars, Venus" in str([span.to_json() for span in spans.all])) == content
+    spans, _ = await traced({"*": "Saturn."}, "held", content=content)
+    assert told(spans.one("invoke_workflow held"))["error.type"] == "contract"
 
 
 @pytest.mark.parametrize("stream", [False, True])
