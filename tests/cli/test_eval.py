@@ -422,6 +422,13 @@ def test_a_pack_without_costs_takes_no_budget_and_says_so(run: Command, pack: Pa
     assert "no run that was graded cost anything</text></svg>" in Path("r.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("text", "said"), [("{nope", "is no JSON"), ("[1]", "is no baseline")])
+def test_a_baseline_that_is_none_is_told_so(run: Command, pack: Path, text: str, said: str) -> None:
+    Path("baseline.json").write_text(text, encoding="utf-8")
+    done = run("eval", "check", "--pack", pack, "--check", "baseline.json")
+    assert (done.status, said in done.err) == (4, True)
+
+
 def test_a_panel_is_told_from_the_results_of_evaluations(run: Command, pack: Path, team: Path) -> None:
     told(run("eval", team, "--pack", pack, "--single", "all", "--results", "runs.jsonl", "--format", "json"))
     by_results = told(run("eval", "panel", "--results", "runs.jsonl", "--format", "json"))

@@ -9,8 +9,9 @@ from recipelang.calibration.editing import spelled, with_values
 from recipelang.calibration.evidence import Asked, Came, Evidence, EvidenceProblem, Weighed
 from recipelang.calibration.regression import Singular, least_squares
 from recipelang.evaluation.statistics import Z, quantile
+from recipelang.ir.plan import ESTIMATES
 from recipelang.quick import dataclass, field
-from recipelang.semantics.fittable import ESTIMATES, Slot, Unit
+from recipelang.semantics.fittable import Slot, Unit
 from recipelang.syntax import nodes
 
 Kind = nodes.NumberKind

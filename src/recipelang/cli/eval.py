@@ -31,6 +31,7 @@ from recipelang.evaluation.worlds import models_text, ratings_of, recipe_names
 from recipelang.hosts.binding import ArgumentProblem
 from recipelang.hosts.functions import FunctionProblem
 from recipelang.hosts.requests import RequestProblem
+from recipelang.runtime.values import Json
 from recipelang.source import LoadProblem
 
 if TYPE_CHECKING:
@@ -278,13 +279,23 @@ def _member(wanted: str, names: Mapping[str, str], place: str) -> str:
     return names[wanted]
 
 
+def _baseline(path: str) -> dict[str, Json]:
+    try:
+        told = json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as problem:
+        raise DataProblem(f"{path} is no JSON: {problem}") from problem
+    if not isinstance(told, dict):
+        raise DataProblem(f"{path} is no baseline: it is no object `{{...}}`")
+    return told
+
+
 def _check(arguments: argparse.Namespace) -> Exit:
     from recipelang.evaluation.baselines import checked, of_split  # deferred: one mode of three
 
     pack = _pack(arguments)
     if arguments.check is None:
         raise Stop(Exit.USAGE, "held to what? `--check FILE` names a baseline")
-    told = json.loads(Path(arguments.check).read_text(encoding="utf-8"))
+    told = _baseline(arguments.check)
     if arguments.split is not None:
         told = of_split(told, arguments.split)
     wrong = total = 0

@@ -104,8 +104,8 @@ def _arm(arm: ir.Arm) -> str:
     guard = "otherwise" if arm.when is None else f"when {spelled_expression(arm.when, LONGEST)}"
     called = arm.call
     call = spelled_expression(called, LONGEST) if isinstance(called, FailExpression) else _call(called)
-    said = (("quality", arm.quality), ("cost", arm.cost), ("time", arm.time))
-    told = ", ".join(f"{name} = {_amount(name, value)}" for name, value in said if value is not None)
+    said = {name: value for name in ir.ESTIMATES if (value := getattr(arm, name)) is not None}
+    told = ", ".join(f"{name} = {_amount(name, value)}" for name, value in said.items())
     return f"{guard} => {call}" + (f" {{ {told} }}" if told else "")
 
 

@@ -20,7 +20,7 @@ from recipelang.hosts.requests import request_of
 from recipelang.ir.plan import Entry, Plan
 from recipelang.quick import replace
 from recipelang.runtime.failures import RunFailure
-from recipelang.runtime.values import to_json
+from recipelang.runtime.values import Request, to_json
 
 RECIPE = Path(__file__).with_name("judge.recipe")
 
@@ -71,11 +71,21 @@ class Jury:
         for one, other in ((str(item.reference), text), (text, str(item.reference))):
             request = request_of(item.question, metadata={"one": one, "other": other})
             try:
-                async with self._spending.held(entry.name, worst_cost(entry, request)) as spent:
-                    result = await self._engine.answer(entry, request)
-                    spent(result.spend.cost)
-            except (RunFailure, OverBudget):
+                async with self._spending.held(entry.name, worst_cost(entry, request)) as settle:
+                    same, paid = await self._said(entry, request)
+                    settle(paid)
+            except OverBudget:
                 return None, cost
-            cost = None if cost is None or result.spend.cost is None else cost + result.spend.cost
-            said.append(bool(to_json(result.answer)))
+            cost = None if cost is None or paid is None else cost + paid
+            if same is None:
+                return None, cost
+            said.append(same)
         return (said[0] if said[0] == said[1] else None), cost
+
+    async def _said(self, entry: Entry, request: Request) -> tuple[bool | None, float | None]:
+        """What a judge says once, none where it fails, and what that cost: a failure is paid for too."""
+        try:
+            result = await self._engine.answer(entry, request)
+        except RunFailure as failure:
+            return None, None if failure.spend is None else failure.spend.cost
+        return bool(to_json(result.answer)), result.spend.cost

@@ -332,6 +332,10 @@ class Arm:
     time: Expression | None = None
 
 
+ESTIMATES = ("quality", "cost", "time")
+"""What an arm may say is expected of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choose:
     name: Name

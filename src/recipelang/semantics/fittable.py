@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from recipelang.ir.plan import ESTIMATES
 from recipelang.quick import dataclass, names_of, replace
 from recipelang.source import Span
 from recipelang.syntax import nodes
 
 Kind = nodes.NumberKind
-ESTIMATES = ("quality", "cost", "time")
 
 
 @dataclass(frozen=True, slots=True)

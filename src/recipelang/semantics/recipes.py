@@ -46,8 +46,8 @@ MAX_RETRIES = 5
 MAX_ITEMS = 10_000
 """Branches or rounds that one step may have at most."""
 
-ESTIMATES: dict[str, Type] = {"quality": ScoreType(), "cost": MoneyType(), "time": DurationType()}
-"""What an author, or `recipelang calibrate`, may say of an arm."""
+_ESTIMATED: tuple[Type, ...] = (ScoreType(), MoneyType(), DurationType())
+"""The types of what an author, or `recipelang calibrate`, may say of an arm, in the order of `ir.ESTIMATES`."""
 BUDGET = ("calls", "tokens", "cost", "time", "parallel", "request")
 POLICIES: dict[type, tuple[str, tuple[str, ...]]] = {
     nodes.Ask: ("an `ask`", ("timeout", "retries", "hedge", "fallback", "optional", "when")),
@@ -639,9 +639,9 @@ class RecipeChecker:
         return ir.Arm(cast(ir.ArmCall, call), when, *self._estimates(arm.estimates, scope)), type
 
     def _estimates(self, block: nodes.Block | None, scope: Scope) -> Iterator[Expression | None]:
-        """What an arm is expected to bring and to take, in the order of `ESTIMATES`."""
-        given = read_attributes("an arm", block.attributes if block else (), tuple(ESTIMATES), self.report)
-        for name, type in ESTIMATES.items():
+        """What an arm is expected to bring and to take, in the order of `ir.ESTIMATES`."""
+        given = read_attributes("an arm", block.attributes if block else (), ir.ESTIMATES, self.report)
+        for name, type in zip(ir.ESTIMATES, _ESTIMATED, strict=True):
             node = given.get(name)
             yield None if node is None else self.elaborator.fitting(node, scope, type, f"`{name}`").expression
 

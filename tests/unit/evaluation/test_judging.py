@@ -97,6 +97,16 @@ async def test_nobody_judges_words_that_may_be_its_own() -> None:
     assert await graded(backend, "one", "two", authors=("one", "two")) == (Verdict.UNGRADED, {})
 
 
+async def test_what_a_judge_took_that_says_nothing_is_paid_for() -> None:
+    plan = judging_plan(plan_of(WORLD, world=""))
+    spending = Spending(1.0)
+    async with Engine(plan, backends={"lab": Judges(lambda judge, _: None)}) as engine:  # type: ignore[dict-item]  # it never streams
+        grade = await Jury(engine, ["one"], spending).grade(ITEM, "It was the Bard", frozenset(("someone",)))
+    assert grade.judges == {"one": None}
+    assert grade.cost == pytest.approx(2 * 20e-6)  # it was asked, and asked to mend it
+    assert spending.spent == grade.cost
+
+
 async def test_a_judge_is_not_asked_beyond_the_budget() -> None:
     backend = Judges(lambda judge, _: True)
     assert await graded(backend, "one", most=0.00001) == (Verdict.UNGRADED, {"one": None})
