@@ -22,7 +22,7 @@ from recipelang import NotIsolated, RunTests, compile_file
 from recipelang.evaluation.datasets import read_items
 from recipelang.evaluation.grading import graded_plainly
 from recipelang.evaluation.packs import Verdict
-from recipelang.hosts.local import models_of
+from recipelang.hosts.reaching import models_of
 from recipelang.localmodels.catalogue import find_model
 from recipelang.localmodels.store import ModelStore
 from replayed import REPLAY

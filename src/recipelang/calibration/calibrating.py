@@ -12,7 +12,7 @@ from recipelang.diagnostics.suggesting import nearest
 from recipelang.evaluation.items import in_first_half
 from recipelang.evaluation.statistics import Interval, Paired, mean, paired, ratio
 from recipelang.formatting.proving import formatted
-from recipelang.hosts.local import models_of
+from recipelang.hosts.reaching import models_of
 from recipelang.quick import dataclass, replace
 from recipelang.semantics.fittable import Unit, units
 from recipelang.semantics.modules import Program

@@ -12,7 +12,7 @@ from recipelang.evaluation.items import Item
 from recipelang.evaluation.packs import Pack, Verdict
 from recipelang.evaluation.replaying import Plainly, ReplayBackend
 from recipelang.hosts.engine import Engine
-from recipelang.hosts.local import models_of
+from recipelang.hosts.reaching import models_of
 from recipelang.hosts.requests import request_of
 from recipelang.ir.expressions import Constant
 from recipelang.ir.plan import Choose, Entry, Plan

@@ -36,7 +36,8 @@ from recipelang.evaluation.worlds import STRATEGIES, with_models
 from recipelang.hosts.binding import find
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.functions import functions_for
-from recipelang.hosts.local import local_models_in, models_of
+from recipelang.hosts.local import local_models_in
+from recipelang.hosts.reaching import models_of
 from recipelang.hosts.recorded import recorded_world, replayed_world
 from recipelang.ir.plan import Plan
 from recipelang.localmodels.server import local_models

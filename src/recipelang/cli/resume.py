@@ -13,7 +13,8 @@ from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.lending import READY_MADE, lent
 from recipelang.cli.progress import error_console
 from recipelang.cli.run import Running, fetch, opened_trace, plan_and_default, report
-from recipelang.hosts.local import local_models_in, models_of
+from recipelang.hosts.local import local_models_in
+from recipelang.hosts.reaching import models_of
 from recipelang.hosts.resuming import asked_before, began_with
 from recipelang.hosts.stores import is_address, opened_store, shown
 from recipelang.localmodels.store import ModelStore

@@ -26,7 +26,8 @@ from recipelang.diagnostics.suggesting import nearest
 from recipelang.hosts.binding import ArgumentProblem, find
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.functions import FunctionProblem
-from recipelang.hosts.local import local_models_in, models_of
+from recipelang.hosts.local import local_models_in
+from recipelang.hosts.reaching import models_of
 from recipelang.hosts.recipes import together
 from recipelang.hosts.requests import RequestProblem, request_of
 from recipelang.hosts.stores import shown

@@ -32,8 +32,9 @@ from recipelang.compilation import compile_file
 from recipelang.hosts.binding import ArgumentProblem, find
 from recipelang.hosts.caching import Cache
 from recipelang.hosts.engine import Engine, EngineOptions
-from recipelang.hosts.exposing import part_of, plans_to_serve, with_names
+from recipelang.hosts.exposing import plans_to_serve, with_names
 from recipelang.hosts.local import local_models_in
+from recipelang.hosts.reaching import part_of
 from recipelang.hosts.recipes import together
 from recipelang.hosts.state import MemoryState, state_at
 from recipelang.hosts.tracing import Tracing, TracingProblem, exported

@@ -16,7 +16,7 @@ from recipelang.evaluation.packs import Verdict
 from recipelang.evaluation.replaying import ReplayBackend
 from recipelang.evaluation.spending import OverBudget, Spending, worst_cost
 from recipelang.hosts.engine import Engine
-from recipelang.hosts.local import models_of
+from recipelang.hosts.reaching import models_of
 from recipelang.hosts.requests import request_of
 from recipelang.ir.plan import Entry
 from recipelang.quick import dataclass, field

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from recipelang.hosts.binding import ArgumentProblem, bound_entry
 from recipelang.ir.plan import Entry, Plan
-from recipelang.ir.reading import names_in
 from recipelang.ir.types import AnswerType
 from recipelang.quick import replace
 
@@ -43,37 +42,3 @@ def with_names(plan: Plan, pool: Sequence[str] | None = None) -> Plan:
             continue
         entries[name] = entry
     return replace(plan, entries=entries)
-
-
-def part_of(plan: Plan, *entries: Entry) -> Plan:
-    """The plan of these entries alone: what they name, and what that names."""
-    found, waiting = set[str](), [name for entry in entries for name in (entry.recipe, *names_in(entry))]
-    waiting += [name for boundary in plan.boundaries.values() for name in names_in(boundary)]
-    tables = (
-        plan.recipes,
-        plan.roles,
-        plan.models,
-        plan.contracts,
-        plan.backends,
-        plan.externs,
-        plan.signals,
-        plan.boundaries,
-    )
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            for table in tables:
-                if name in table:
-                    waiting += names_in(table[name])
-    return replace(
-        plan,
-        backends={name: its for name, its in plan.backends.items() if name in found},
-        models={name: its for name, its in plan.models.items() if name in found},
-        contracts={name: its for name, its in plan.contracts.items() if name in found},
-        roles={name: its for name, its in plan.roles.items() if name in found},
-        externs={name: its for name, its in plan.externs.items() if name in found},
-        signals={name: its for name, its in plan.signals.items() if name in found},
-        recipes={name: its for name, its in plan.recipes.items() if name in found},
-        entries={entry.name: entry for entry in entries},
-    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from recipelang.drawing.spelling import spelled
-from recipelang.hosts.exposing import part_of
+from recipelang.hosts.reaching import part_of
 from recipelang.ir.certificate import Bound
 from recipelang.ir.expressions import (
     BinaryExpression,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.hosts.engine import Engine
-from recipelang.hosts.exposing import part_of
+from recipelang.hosts.reaching import part_of
 from recipelang.ir.certificate import Certificate, Linear
 from recipelang.ir.commitment import answering_calls, commitment
 from recipelang.ir.document import digest_of

@@ -8,7 +8,7 @@ from math import fsum
 from random import Random
 from statistics import stdev
 
-from recipelang.hosts.local import models_of, recipes_of
+from recipelang.hosts.reaching import models_of, recipes_of
 from recipelang.hosts.recorded import request_again
 from recipelang.hosts.requests import RequestProblem
 from recipelang.ir.plan import Entry, Plan, RoleCall

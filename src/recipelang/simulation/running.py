@@ -8,7 +8,7 @@ from typing import cast
 
 import anyio
 
-from recipelang.hosts.local import models_of
+from recipelang.hosts.reaching import models_of
 from recipelang.ir.plan import Entry, Plan
 from recipelang.quick import dataclass
 from recipelang.recipetests.virtual_time import VirtualTimeLoop
