@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from recipelang.importing.providers import OPEN, OTHERS, api_address, is_address, provider
 from recipelang.importing.reading import Part
-from recipelang.importing.writing import Names, doc, money, text
+from recipelang.importing.writing import Names, doc, money, remarks_above, text
 from recipelang.quick import dataclass, field
 
 _FROM_ENVIRONMENT = re.compile(r"^os\.environ/(\w+)$")
@@ -80,7 +80,7 @@ class Deployments:
             *([f"context = {limit:.0f}"] if limit and limit >= 1 else []),
             *settings,
         ]
-        self.lines += [f"# {line}".rstrip() for line in part.comments()]
+        self.lines += remarks_above(part)
         self.lines += doc(part.at("model_info.description").text())
         self.lines.append(f"model {name} {{ {', '.join(declared)} }}\n")
         order = params.get("order").number(float("inf"))

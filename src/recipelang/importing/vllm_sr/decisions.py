@@ -9,7 +9,7 @@ from recipelang.importing.reading import Part
 from recipelang.importing.vllm_sr.algorithms import Algorithms
 from recipelang.importing.vllm_sr.rules import condition_of
 from recipelang.importing.vllm_sr.signals import Signals
-from recipelang.importing.writing import doc
+from recipelang.importing.writing import doc, remarks_above
 from recipelang.quick import dataclass, field
 
 
@@ -47,7 +47,7 @@ class Decisions:
             return
         yield from _flushed(self.algorithms.roles)
         yield from _flushed(self.algorithms.models.later)
-        yield from (f"# {line}".rstrip() for line in part.comments())
+        yield from remarks_above(part)
         yield from doc(part.get("description").text())
         yield f"recipe {own}() -> answer {{\n{body}  return reply\n}}\n"
         if condition == NEVER:

@@ -73,7 +73,7 @@ def complexity(signals: Signals, part: Part) -> None:
         lean = "difficulty"
         signals.standard.add("signals")
         part.change("it is the standard signal `difficulty`, which is no classifier")
-    above, below = (min(0.95, max(0.05, 0.5 + 1.25 * lean)) for lean in (hard, easy))
+    above, below = (min(0.95, max(0.05, 0.5 + LEAN * apart)) for apart in (hard, easy))
     if above <= below:
         part.change("what is hard begins above what is easy")
         above = below + 0.01

@@ -11,7 +11,7 @@ from recipelang.importing.reading import Part
 from recipelang.importing.vllm_sr.knowledge import Knowledge
 from recipelang.importing.vllm_sr.shapes import limits
 from recipelang.importing.vllm_sr.signals import Signals
-from recipelang.importing.writing import number
+from recipelang.importing.writing import number, remarks_above
 
 
 def valued(routing: Part) -> set[tuple[str, str]]:
@@ -66,7 +66,7 @@ def _score(signals: Signals, part: Part, scores: dict[str, str], knowledge: Know
     if not part.get("method").is_one_of("weighted_sum"):
         part.get("method").lose("only weighted sums are known here")
     terms = [term for each in part.get("inputs").items() for term in _terms(signals, each, scores, knowledge)]
-    signals.lines += [f"# {line}".rstrip() for line in part.comments()]
+    signals.lines += remarks_above(part)
     signals.lines.append(f"signal {scores[own]}: float = {_sum(terms)}\n")
 
 
@@ -137,7 +137,7 @@ def _mapping(signals: Signals, part: Part, scores: dict[str, str]) -> None:
     if band is not None:
         signals.names.keep(output.get("name").text() for output in outputs)
         name = signals.names.name(part.get("name").text(), signals.within)
-        signals.lines += [f"# {line}".rstrip() for line in part.comments()]
+        signals.lines += remarks_above(part)
         signals.lines.append(f"band {name} = {source} {{ {band} }}\n")
         for output in outputs:
             own = output.get("name").text()

@@ -12,7 +12,7 @@ from recipelang.importing.conditions import (
     compared,
 )
 from recipelang.importing.reading import Part
-from recipelang.importing.writing import Names, bare_name, doc
+from recipelang.importing.writing import Names, bare_name, doc, remarks_above
 from recipelang.quick import dataclass, field
 
 STANDARD = {
@@ -53,7 +53,7 @@ class Signals:
             part.get("description").done()
             return known
         found = self.names.name(wanted, self.within)
-        self.lines += [f"# {line}".rstrip() for line in part.comments()]
+        self.lines += remarks_above(part)
         self.lines += doc(part.get("description").text())
         written = f"signal {found}: {type} = {value}" if type else f"band {found} = {value}"
         self.lines.append(f"{written}\n")
