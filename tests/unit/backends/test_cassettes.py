@@ -337,5 +337,5 @@ async def test_a_text_with_half_a_character_is_found_again() -> None:
 async def test_the_lines_are_json_that_any_reader_takes() -> None:
     taken = io.StringIO()
     await outcome_of(recording(ScriptedBackend({"*": FULL}), Cassette(taken)), stream=True)
-    for line in taken.getvalue().splitlines():
-        json.loads(line, parse_constant=pytest.fail)
+    lines = [json.loads(line, parse_constant=pytest.fail) for line in taken.getvalue().splitlines()]
+    assert [line.get("kind", "head") for line in lines] == ["head", "call"]
