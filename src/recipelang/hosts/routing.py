@@ -313,8 +313,8 @@ def _written(value: Expression) -> str:
 
 WEIGHED = "what it is compared with hangs on what models say"
 HANGS = "it hangs on what models say"
-BEFORE = "not asked: an arm before it is taken"
-MAY_BE_BEFORE = "not asked: an arm before it hangs on what models say"
+BEFORE = "not asked: an earlier arm is taken"
+MAY_BE_BEFORE = "not asked: an earlier arm hangs on what models say"
 
 
 def told(value: Json) -> str:

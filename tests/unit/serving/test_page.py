@@ -84,7 +84,7 @@ def test_a_browser_shows_the_way_of_a_request(tmp_path: Path) -> None:
     assert "It comes to direct(model_of_choice = small). No model was called." in dom
     (taken,) = re.findall(r'<li class="taken">.*?</li>', dom)
     assert "hurried: holds" in taken
-    assert "1 more, not asked" in dom
+    assert "1 more, not asked: an earlier arm is taken" in dom
     assert '<code>hurried</code></td><td><b>true</b></td><td><span class="word">quickly</span>' in dom
 
 
