@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -183,19 +184,21 @@ def _smallest(one: Tried, broken: Broken) -> str:
     return told(case, again) if again is not None else told(one.case, broken)
 
 
-def drawn_programs(many: int, seed: int) -> list[Program]:
-    """Programs for a hunt; those that do not compile are kept, as a fault may let them."""
-    return [drawn_program(Numbers((), random.Random(f"{seed}/{number}"))) for number in range(many)]
+@cache
+def hunted(number: int, seed: int) -> Program:
+    """A program for all hunts; one that does not compile is kept, as a fault may let it."""
+    return drawn_program(Numbers((), random.Random(f"{seed}/{number}")))
 
 
-def found_after(fault: Fault, programs: Sequence[Program], seed: int) -> tuple[int, str] | None:
-    """After how many cases a planted fault breaks a law, and which; none where it does not.
+def found_after(fault: Fault, most: int, seed: int) -> tuple[int, str] | None:
+    """After how many cases a planted fault breaks a law, and which; none where no program of so many shows it.
 
     What the prover says of the programs it says again with the fault; one that was refused is compiled again.
     """
     done = 0
     with fault.planted():
-        for number, program in enumerate(programs):
+        for number in range(most):
+            program = hunted(number, seed)
             plan = compile_text(program.text).plan if program.invalid else certified(program.plan or Plan())
             again = replace(program, plan=plan)
             for world in range(0 if plan is None else HUNTED_WORLDS):
@@ -209,12 +212,11 @@ def found_after(fault: Fault, programs: Sequence[Program], seed: int) -> tuple[i
 
 def hunt(many: int, seed: int, only: Sequence[str] = ()) -> list[str]:
     """Plant each fault; gives the names of those that were not found, the first that of no fault at all where a law breaks without."""
-    programs = drawn_programs(many, seed)
     alive = []
     for fault in FAULTS:
         if only and not any(word in fault.name for word in only):
             continue
-        found = found_after(fault, programs, seed)
+        found = found_after(fault, many, seed)
         alive += [fault.name] if found is None else []
         print(f"{fault.name:<64} " + ("NOT FOUND" if found is None else f"{found[0]:>6}  {found[1]}"), flush=True)
     return alive

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from campaign import HUNTED_WORLDS, drawn_programs, found_after
+from campaign import HUNTED_WORLDS, found_after
 from planted_faults import FAULTS, Fault
-from recipe_programs import Program
 
-PROGRAMS = 600
-SEED = 3
-
-
-@pytest.fixture(scope="module")
-def programs() -> list[Program]:
-    return drawn_programs(PROGRAMS, SEED)
+PROGRAMS = 5_000
+"""At most: most faults show in the first hundred, and no further ones are drawn."""
+SEED = 0
 
 
 @pytest.mark.slow
-def test_without_a_fault_no_law_is_broken(programs: list[Program]) -> None:
-    assert found_after(Fault("none", ()), programs, SEED) is None
+def test_without_a_fault_no_law_is_broken() -> None:
+    assert found_after(Fault("none", ()), 600, SEED) is None
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_planted_fault_is_found(fault: Fault, programs: list[Program]) -> None:
-    found = found_after(fault, programs, SEED)
+def test_a_planted_fault_is_found(fault: Fault) -> None:
+    found = found_after(fault, PROGRAMS, SEED)
     assert found is not None, f"it was not found in {PROGRAMS * HUNTED_WORLDS} cases"
