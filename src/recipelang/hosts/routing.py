@@ -17,12 +17,12 @@ from recipelang.ir.expressions import (
     UnaryExpression,
     free_variables,
 )
-from recipelang.ir.plan import Arm, Choose, Entry, Let, Plan, RecipeCall, RoleCall, Run
+from recipelang.ir.plan import ESTIMATES, Arm, Choose, Entry, Let, Plan, RecipeCall, RoleCall, Run
 from recipelang.ir.reading import names_in, names_read, weighs
 from recipelang.quick import dataclass, field, replace
 from recipelang.runtime.boundaries import prepare_boundaries, withheld
 from recipelang.runtime.expressions import StepFailed, compile_expression
-from recipelang.runtime.prospects import ESTIMATES, Bounds, bound_of_arm, bounds_of_arms, prospect, rank
+from recipelang.runtime.prospects import Bounds, bound_of_arm, bounds_of_arms, prospect, rank
 from recipelang.runtime.readings import Readings, Why
 from recipelang.runtime.values import Json, Prospect, Request, Value, to_json
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer as OtelTracer
 
 NAME = "recipelang"
-PARENTS = ("traceparent", "tracestate")
-"""The headers that say which trace a request is a part of (W3C Trace Context)."""
 _STEP_ENDS_WELL = ("ok", "skipped", "fallback", "none")
 _TOLD = frozenset(
     [

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 from recipelang.runtime.values import TokenLogprob
-
-Measure = Literal["logprob", "margin", "hybrid"]
 
 
 def confidence(logprobs: Sequence[TokenLogprob] | None, measure: str = "hybrid") -> float | None:

@@ -14,7 +14,6 @@ from recipelang.runtime.values import Prospect, Request, Value
 
 Bounds = Mapping[str, tuple[Bound, ...]]
 """Of each `choose` that weighs its arms the most that each of them can use."""
-ESTIMATES = ("quality", "cost", "time")
 UNPROVED = Bound(cost=None, seconds=math.inf)
 """Of an arm of a plan that has no certificate."""
 

@@ -63,17 +63,6 @@ POLICIES: dict[type, tuple[str, tuple[str, ...]]] = {
     nodes.Run: ("a `run`", ("timeout", "fallback", "optional")),
     nodes.Return: ("a `return`", ("contract", "fallback")),
 }
-NamedStep = (
-    nodes.Ask
-    | nodes.Fanout
-    | nodes.Cascade
-    | nodes.Repeat
-    | nodes.Perform
-    | nodes.Choose
-    | nodes.HostCall
-    | nodes.Run
-    | nodes.Let
-)
 
 
 @dataclass(frozen=True, slots=True)
