@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +13,7 @@ import pytest
 
 from recipelang.localmodels.server import can_serve
 from recipelang.serving import app
-from served import running
+from served import running, serving_process
 from upstream import Answer, Received, Upstream, answered, chunk, completion, replying, streamed
 
 PARAMETERS: Any = {"type": "object", "properties": {"planet": {"type": "string"}}, "required": ["planet"]}
@@ -107,16 +103,8 @@ def over_local_models(folder: Path) -> Iterator[Target]:
         pytest.skip("models of this machine take the extra `local`")
     file = folder / "team.recipe"
     file.write_text(LOCAL, encoding="utf-8")
-    command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(file), "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        ready = next((line for line in server.stderr if line.startswith("ready at")), "")
-        (address,) = re.findall(r"(http://\S+)/v1", ready)
-        try:
-            yield Target(address, ["vllm-sr/auto", "team/panel"])
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(30)
+    with serving_process(file, "--port", 0) as (_, _, address):
+        yield Target(address.removesuffix("/v1"), ["vllm-sr/auto", "team/panel"])
 
 
 def of_the_user(address: str) -> Iterator[Target]:

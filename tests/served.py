@@ -1,12 +1,15 @@
-"""A really running server for tests: the app in uvicorn, in a thread of its own, over a scripted upstream."""
+"""Really running servers for tests: the app in uvicorn, in a thread of its own, over a scripted upstream, and the command `serve`."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -80,6 +83,28 @@ def running(application: ASGIApp, **config: Any) -> Iterator[str]:  # Any: uvico
         server.should_exit = True
         thread.join(PATIENCE)
         assert not thread.is_alive()
+
+
+@contextmanager
+def serving_process(
+    *arguments: object,
+    shell: Sequence[str] = (),
+    **options: Any,  # Any: those of a process
+) -> Iterator[tuple[subprocess.Popen[str], IO[str], str]]:
+    """`recipelang serve` in a process of its own, what it says besides, and its address. It ends with the block at the latest."""
+    command = [*shell, sys.executable, "-m", "recipelang.cli.main", "serve", *map(str, arguments)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options) as server:
+        assert server.stderr is not None
+        try:
+            ready = next((line for line in server.stderr if line.startswith("ready at")), "")
+            (address,) = re.findall(r"http://\S+", ready)
+            yield server, server.stderr, address
+        finally:
+            server.terminate()
+            try:
+                server.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                server.kill()
 
 
 def team_file(folder: Path, upstream: Upstream) -> Path:

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import pytest
 
 from recipelang.cli.main import main
 from recipelang.serving.keys import digest_of_key
-from served import team_file
+from served import serving_process, team_file
 from upstream import STALL, USAGE_CHUNK, Answer, Doing, Received, Upstream, chunk, http, replying, streamed
 
 ASKED = {"model": "vllm-sr/auto", "messages": [{"role": "user", "content": "?"}]}
@@ -29,45 +28,32 @@ ASKED = {"model": "vllm-sr/auto", "messages": [{"role": "user", "content": "?"}]
 
 @pytest.mark.parametrize("stopped_by", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_when_it_is_ready_answers_and_stops_when_it_is_told_to(tmp_path: Path, stopped_by: int) -> None:
-    with Upstream() as upstream:
-        command = [
-            sys.executable,
-            "-m",
-            "recipelang.cli.main",
-            "serve",
-            str(team_file(tmp_path, upstream)),
-            "--port",
-            "0",
-        ]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-            assert server.stderr is not None
-            ready = next(line for line in server.stderr if line.startswith("ready at"))
-            (address,) = re.findall(r"http://\S+", ready)
-            answer = httpx2.post(f"{address}/chat/completions", json=ASKED)
-            foreign = httpx2.post(
-                f"{address}/chat/completions", json=ASKED, headers={"origin": "http://elsewhere.example"}
-            )
-            server.send_signal(stopped_by)
-            assert server.wait(20) == 0
-            assert server.stderr.read() == "stopped\n"
+    with (
+        Upstream() as upstream,
+        serving_process(team_file(tmp_path, upstream), "--port", 0) as (server, said, address),
+    ):
+        answer = httpx2.post(f"{address}/chat/completions", json=ASKED)
+        foreign = httpx2.post(f"{address}/chat/completions", json=ASKED, headers={"origin": "http://elsewhere.example"})
+        server.send_signal(stopped_by)
+        assert server.wait(20) == 0
+        assert said.read() == "stopped\n"
     assert answer.json()["choices"][0]["message"]["content"] == "Jupiter."
     assert foreign.status_code == 403
 
 
 def test_told_to_stop_once_more_it_cuts_off_what_is_under_way(tmp_path: Path) -> None:
-    with Upstream([STALL]) as upstream, ThreadPoolExecutor() as pool:
-        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(team_file(tmp_path, upstream))]
-        with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as server:
-            assert server.stderr is not None
-            ready = next(line for line in server.stderr if line.startswith("ready at"))
-            (address,) = re.findall(r"http://\S+", ready)
-            asking = pool.submit(httpx2.post, f"{address}/chat/completions", json=ASKED, timeout=20)
-            upstream.wait_until(lambda server: bool(server.requests))
-            server.send_signal(signal.SIGINT)
-            _wait_until_it_listens_no_more(address)
-            server.send_signal(signal.SIGINT)
-            assert server.wait(20) == 0
-            assert server.stderr.read() == "stopped\n"
+    with (
+        Upstream([STALL]) as upstream,
+        ThreadPoolExecutor() as pool,
+        serving_process(team_file(tmp_path, upstream), "--port", 0) as (server, said, address),
+    ):
+        asking = pool.submit(httpx2.post, f"{address}/chat/completions", json=ASKED, timeout=20)
+        upstream.wait_until(lambda server: bool(server.requests))
+        server.send_signal(signal.SIGINT)
+        _wait_until_it_listens_no_more(address)
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0
+        assert said.read() == "stopped\n"
     assert asking.result().status_code == 500
 
 
@@ -107,14 +93,10 @@ def test_it_reads_recipes_and_keys_again_on_sighup_and_keeps_what_it_has_where_t
     with Upstream() as upstream:
         team = team_file(tmp_path, upstream)
         text = team.read_text("utf-8")
-        command = [sys.executable, "-m", "recipelang.cli.main", "serve", "--config", str(settings)]
         environment = {**os.environ, "ANN_KEY": "ann-1"}
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as server:
-            assert server.stderr is not None
+        serving = serving_process("--config", settings, stdout=subprocess.PIPE, env=environment)
+        with serving as (server, said, address):
             assert server.stdout is not None
-            ready = next(line for line in server.stderr if line.startswith("ready at"))
-            (address,) = re.findall(r"http://\S+", ready)
 
             def status(model: str, key: str = "ann-1") -> int:
                 body = {**ASKED, "model": model}
@@ -123,8 +105,7 @@ def test_it_reads_recipes_and_keys_again_on_sighup_and_keeps_what_it_has_where_t
 
             def told(what: str) -> str:
                 server.send_signal(signal.SIGHUP)
-                assert server.stderr is not None
-                line = next(line for line in server.stderr if "reloaded" in line)
+                line = next(line for line in said if "reloaded" in line)
                 assert line.startswith(what)
                 return line
 
@@ -152,19 +133,18 @@ def test_answers_under_way_end_before_it_stops(tmp_path: Path) -> None:
         assert go.wait(20)
         return replying()(request)
 
-    with Upstream(script) as upstream, ThreadPoolExecutor() as pool:
-        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(team_file(tmp_path, upstream))]
-        with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as server:
-            assert server.stderr is not None
-            ready = next(line for line in server.stderr if line.startswith("ready at"))
-            (address,) = re.findall(r"http://\S+", ready)
-            answer = pool.submit(httpx2.post, f"{address}/chat/completions", json=ASKED, timeout=20)
-            assert going.wait(20)
-            server.send_signal(signal.SIGTERM)
-            _wait_until_it_listens_no_more(address)
-            go.set()
-            assert answer.result(20).json()["choices"][0]["message"]["content"] == "Jupiter."
-            assert server.wait(20) == 0
+    with (
+        Upstream(script) as upstream,
+        ThreadPoolExecutor() as pool,
+        serving_process(team_file(tmp_path, upstream), "--port", 0) as (server, _, address),
+    ):
+        answer = pool.submit(httpx2.post, f"{address}/chat/completions", json=ASKED, timeout=20)
+        assert going.wait(20)
+        server.send_signal(signal.SIGTERM)
+        _wait_until_it_listens_no_more(address)
+        go.set()
+        assert answer.result(20).json()["choices"][0]["message"]["content"] == "Jupiter."
+        assert server.wait(20) == 0
 
 
 class HeldBack(list[bytes | Doing]):
@@ -201,21 +181,20 @@ def test_streams_under_way_come_to_their_end_before_it_stops(tmp_path: Path) -> 
         return told
 
     words = streamed(chunk("Ju"), chunk("piter."), chunk(finish="stop"), USAGE_CHUNK)
-    with Upstream(lambda _: HeldBack(words, 2, go)) as upstream, ThreadPoolExecutor() as pool:
-        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(team_file(tmp_path, upstream))]
-        with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as server:
-            assert server.stderr is not None
-            ready = next(line for line in server.stderr if line.startswith("ready at"))
-            (address,) = re.findall(r"http://\S+", ready)
-            streams = [pool.submit(ask, address, path) for path in bodies]
-            assert all(begun.acquire(timeout=20) for _ in streams)
-            server.send_signal(signal.SIGTERM)
-            _wait_until_it_listens_no_more(address)
-            assert not any(stream.done() for stream in streams)
-            go.set()
-            chat, responses, messages = (stream.result(20) for stream in streams)
-            assert server.wait(20) == 0
-            assert server.stderr.read() == "stopped\n"
+    with (
+        Upstream(lambda _: HeldBack(words, 2, go)) as upstream,
+        ThreadPoolExecutor() as pool,
+        serving_process(team_file(tmp_path, upstream), "--port", 0) as (server, said, address),
+    ):
+        streams = [pool.submit(ask, address, path) for path in bodies]
+        assert all(begun.acquire(timeout=20) for _ in streams)
+        server.send_signal(signal.SIGTERM)
+        _wait_until_it_listens_no_more(address)
+        assert not any(stream.done() for stream in streams)
+        go.set()
+        chat, responses, messages = (stream.result(20) for stream in streams)
+        assert server.wait(20) == 0
+        assert said.read() == "stopped\n"
     assert "piter." in chat
     assert chat.endswith("data: [DONE]\n\n")
     assert '"text":"Jupiter."' in responses.partition("event: response.completed")[2]
@@ -236,12 +215,8 @@ def test_it_sends_spans_by_otlp_and_answers_equal_requests_from_its_cache_where_
 
     with Upstream(script) as upstream:
         team_file(tmp_path, upstream)
-        command = [sys.executable, "-m", "recipelang.cli.main", "serve", "--config", str(settings)]
         environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": upstream.origin}
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
-            assert server.stderr is not None
-            ready = next(line for line in server.stderr if line.startswith("ready at"))
-            (address,) = re.findall(r"http://\S+", ready)
+        with serving_process("--config", settings, env=environment) as (server, _, address):
             answers = [httpx2.post(f"{address}/chat/completions", json=ASKED, headers=headers) for _ in range(2)]
             server.send_signal(signal.SIGTERM)
             assert server.wait(20) == 0
@@ -280,15 +255,9 @@ def test_recipes_that_call_functions_of_the_host_are_served_where_these_are_lent
         )
         assert main(["serve", str(recipe)]) == 2
         assert "its recipes call functions of the host, which `--functions MODULE` or" in capsys.readouterr().err
-        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(recipe)]
-        with subprocess.Popen(
-            [*command, "--functions", "judging", "--port", "0"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-        ) as server:
-            assert server.stderr is not None
-            ready = next(line for line in server.stderr if line.startswith("ready at"))
-            (address,) = re.findall(r"http://\S+", ready)
+        serving = serving_process(recipe, "--functions", "judging", "--port", 0, cwd=tmp_path)
+        with serving as (_, _, address):
             answer = httpx2.post(f"{address}/chat/completions", json={**ASKED, "model": "checked"})
-            server.send_signal(signal.SIGINT)
     assert answer.json()["choices"][0]["message"]["content"] == "Jupiter."
 
 
@@ -307,18 +276,14 @@ def test_no_request_is_dropped_while_recipes_are_read_again_and_again(tmp_path: 
     with Upstream() as upstream, ThreadPoolExecutor() as pool:
         team = team_file(tmp_path, upstream)
         good = team.read_text("utf-8")
-        command = [sys.executable, "-m", "recipelang.cli.main", "serve", str(team), "--port", "0"]
         metered = os.environ | {"RECIPELANG_METRICS": "on"}
-        with subprocess.Popen(command, env=metered, stderr=subprocess.PIPE, text=True) as server:
-            assert server.stderr is not None
-            ready = next(line for line in server.stderr if line.startswith("ready at"))
-            (address,) = re.findall(r"http://\S+", ready)
+        with serving_process(team, "--port", 0, env=metered) as (server, heard, address):
             asking = [pool.submit(ask_on, address) for _ in range(4)]
             said = []
             for text in (good, good + "recipe", good.replace('expose "fixed"', 'expose "renamed"'), good):
                 team.write_text(text, encoding="utf-8")
                 server.send_signal(signal.SIGHUP)
-                said.append(next(line for line in server.stderr if "reloaded" in line).partition(":")[0].strip())
+                said.append(next(line for line in heard if "reloaded" in line).partition(":")[0].strip())
             over.set()
             told = [each for asker in asking for each in asker.result(20)]
             metrics = httpx2.get(address.removesuffix("/v1") + "/metrics").text
@@ -334,19 +299,8 @@ def test_no_request_is_dropped_while_recipes_are_read_again_and_again(tmp_path: 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="nothing here tells the limits of a process")
 def test_it_may_have_as_many_connections_as_the_system_allows_whatever_the_shell_does(tmp_path: Path) -> None:
     with Upstream() as upstream:
-        command = [
-            sys.executable,
-            "-m",
-            "recipelang.cli.main",
-            "serve",
-            str(team_file(tmp_path, upstream)),
-            "--port",
-            "0",
-        ]
-        few = ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh", *command]
-        with subprocess.Popen(few, stderr=subprocess.PIPE, text=True) as server:
-            assert server.stderr is not None
-            assert next(line for line in server.stderr if line.startswith("ready at"))
+        few = ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh"]
+        with serving_process(team_file(tmp_path, upstream), "--port", 0, shell=few) as (server, _, _):
             limits = Path(f"/proc/{server.pid}/limits").read_text()
             server.send_signal(signal.SIGTERM)
             assert server.wait(20) == 0
