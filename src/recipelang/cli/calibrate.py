@@ -165,6 +165,7 @@ def _asked(arguments: argparse.Namespace, pack: Pack | None, text: str, *, shown
     compilation = Compilation(files.load(arguments.file), files)
     plan = compilation.library
     own = set() if plan is None else {model.id for model in plan.models.values()}
+    recipes = [name for name in compilation.checked.own if plan is not None and name in plan.recipes]
     if pack is not None and plan is not None and not (own and own <= set(pack.models)):
         compilation = with_models(pack, arguments.file, loader=files)
         plan = compilation.library
@@ -172,7 +173,7 @@ def _asked(arguments: argparse.Namespace, pack: Pack | None, text: str, *, shown
         if shown:
             show(compilation.diagnostics)
         return None
-    name = arguments.recipe or _only([*plan.entries] or list(compilation.checked.own) or list(plan.recipes))
+    name = arguments.recipe or _only([*plan.entries] or recipes)
     if name in plan.entries:
         return Asked(plan, plan.entries[name])
     recipe = find(plan.recipes, name, "recipe", also=plan.entries)
@@ -181,7 +182,9 @@ def _asked(arguments: argparse.Namespace, pack: Pack | None, text: str, *, shown
 
 
 def _only(names: Sequence[str]) -> str:
-    if len(names) != 1:
+    if not names:
+        raise Stop(Exit.USAGE, "it declares no recipe")
+    if len(names) > 1:
         raise Stop(Exit.USAGE, f"which is run? `--recipe` takes one of {', '.join(names)}")
     return names[0]
 

@@ -298,6 +298,18 @@ def test_what_it_is_fitted_to_must_be_there(
     assert said in capsys.readouterr().err
 
 
+def test_of_several_recipes_one_must_be_named(tmp_path: Path, pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = a_recipe(
+        tmp_path,
+        "role respond() {}\n"
+        + "".join(
+            f"recipe {name}(m: model) -> answer {{ ask a = respond(model = m) return a }}\n" for name in ("x", "y")
+        ),
+    )
+    assert calibrate(file, pack) == Exit.USAGE
+    assert "`--recipe` takes one of x, y" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--worth=much", "--worth=-1", "--limit=0", "--days=-3"])
 def test_an_option_that_is_no_amount_and_no_number_is_refused(
     tmp_path: Path, pack: Path, option: str, capsys: pytest.CaptureFixture[str]
