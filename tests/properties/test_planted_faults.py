@@ -9,7 +9,7 @@ from planted_faults import FAULTS, Fault
 
 PROGRAMS = 5_000
 """At most: most faults show in the first hundred, and no further ones are drawn."""
-SEED = 0
+SEED = 4
 
 
 @pytest.mark.slow
