@@ -89,6 +89,27 @@ def test_functions_of_a_module_are_called(
     assert said in str(upstream.requests[0].json["messages"])
 
 
+def test_what_only_another_recipe_of_the_file_calls_need_not_be_lent(
+    run: Command,
+    informed: Path,
+    upstream: Upstream,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = "role speak() { max_tokens = 10 }\nrecipe plain(m: model) -> answer { ask reply = speak(model = m) return reply }"
+    informed.write_text(f"{informed.read_text(encoding='utf-8')}\n{plain}\n", encoding="utf-8")
+    refused = run(informed, "q", "--recipe", "informed")
+    assert (refused.status, "it calls functions of the host, `look_up`" in refused.err) == (2, True)
+    done = run(
+        informed, "q", "--recipe", "plain", "--journal", "runs.db", "--run-id", "one", "--record", "one.cassette"
+    )
+    assert (done.status, done.out) == (0, "Jupiter.\n")
+    assert run(informed, "q", "--recipe", "plain", "--replay", "one.cassette").out == "Jupiter.\n"
+    assert command(capsys, monkeypatch)("resume", "runs.db", "one").out == "Jupiter.\n"
+    assert len(upstream.requests) == 1
+
+
 def test_what_goes_with_the_request_is_read_by_the_recipe(
     run: Command, informed: Path, upstream: Upstream, tmp_path: Path
 ) -> None:

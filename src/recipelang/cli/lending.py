@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from recipelang.cli.exits import Exit, Stop
-from recipelang.ir.plan import Plan
+from recipelang.hosts.reaching import part_of
+from recipelang.ir.plan import Entry, Plan
 
 Function = Callable[..., Any]  # Any: whatever a person's module has; the engine looks at it
 
@@ -22,6 +23,16 @@ def lent(
     if missing := lacking(plan, found):
         raise Stop(Exit.USAGE, _how_to_lend(missing))
     return found
+
+
+def lent_to(plan: Plan, entry: Entry, places: Sequence[str], allowed: Sequence[str]) -> dict[str, Function]:
+    """The functions for runs of one entry: what only others of the plan call need not be there."""
+    found = lent(part_of(plan, entry), places, allowed)
+    return {**dict.fromkeys(lacking(plan, found), _out_of_reach), **found}
+
+
+async def _out_of_reach(**_: Any) -> Any:  # Any: a function of the host may take and give anything
+    raise AssertionError("the entry that is run does not call this function")
 
 
 def given(plan: Plan, places: Sequence[str], allowed: Sequence[str]) -> dict[str, Function]:

@@ -10,7 +10,7 @@ import anyio
 
 from recipelang.cli.compiling import add_format
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.lending import READY_MADE, lent
+from recipelang.cli.lending import READY_MADE, lent_to
 from recipelang.cli.progress import error_console
 from recipelang.cli.run import Running, fetch, opened_trace, plan_and_default, report
 from recipelang.hosts.local import local_models_in
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
     arguments.seed = asked.seed
     store, console, trace = ModelStore(), error_console(), opened_trace(arguments.trace)
-    functions = lent(plan, arguments.functions, arguments.allow)
+    functions = lent_to(plan, asked.entry, arguments.functions, arguments.allow)
     fetch(local_models_in(plan, models_of(plan, asked.entry)), store, console)
     running = Running(plan, asked.entry, asked.request, arguments, store, console, functions)
     running.keep(arguments.journal, run_id, None)

@@ -17,7 +17,7 @@ from rich.console import Console
 from recipelang.backends.opening import BackendProblem
 from recipelang.cli.compiling import add_format, plan_in, print_json, show, summary
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.lending import READY_MADE, Function, lent
+from recipelang.cli.lending import READY_MADE, Function, lent_to
 from recipelang.cli.progress import Progress, error_console, say, short_names, tokens, without_controls
 from recipelang.cli.pulling import pull
 from recipelang.cli.values import assigned
@@ -99,7 +99,6 @@ def run(arguments: argparse.Namespace) -> Exit:
     _must_fit(arguments)
     plan, is_default = plan_and_default(arguments.recipe, arguments.uses)
     replay = _replay(arguments.replay)
-    functions = lent(plan, arguments.functions, arguments.allow) if replay is None else {}
     name = name_to_run(plan, arguments.recipe, arguments.name)
     store = ModelStore()
     engine = Engine(plan)
@@ -108,6 +107,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         entry = engine.entry(name, given_to(plan, name, arguments.set), pool)
     except ArgumentProblem as problem:
         raise Stop(Exit.USAGE, f"{problem}; `--set name=value` sets an argument") from problem
+    functions = lent_to(plan, entry, arguments.functions, arguments.allow) if replay is None else {}
     request = request_from(messages_of(arguments.messages, arguments.question), metadata_of(arguments.metadata))
     trace = opened_trace(arguments.trace)
     if replay is None:
