@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,10 +22,11 @@ from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
 from recipelang.runtime.ports import CallPiece, Event, StoreProblem
 from recipelang.runtime.trace import Trace, event_as_json, without_content
-from recipelang.runtime.values import NOTHING_MORE, Json
+from recipelang.runtime.values import Json
 from recipelang.runtime.voice import CallListener, Listener
 from recipelang.serving.bodies import BodyLimits, ClientLeft, body_of, object_in
 from recipelang.serving.conversation import Api, Asked, Told, new_id, tool_calls_of
+from recipelang.serving.headers import Headers, figures, parents_in, request_number
 from recipelang.serving.keeping import Shift
 from recipelang.serving.keys import Key, Keys
 from recipelang.serving.menu import Served
@@ -38,11 +38,7 @@ from recipelang.serving.reports import LEFT, Report, Watcher
 KEEP_ALIVE = 10.0
 """Seconds without a word before the commit point after which a stream says that it is still there."""
 
-Headers = list[tuple[bytes, bytes]]
 _log = logging.getLogger("recipelang.serving")
-_GOOD_NUMBER = re.compile(r"[\w.:-]{1,128}", re.ASCII)
-_PARENTS = frozenset([b"traceparent", b"tracestate"])
-_GOOD_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*", re.ASCII)
 _EVENT_STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -412,40 +408,6 @@ class _Pulse:
 
 def _line(event: Event) -> bytes:
     return json.dumps(event_as_json(without_content(event)), separators=(",", ":")).encode()
-
-
-def figures(books: Books, spend: Spend) -> Headers:
-    """The sums of a run, as headers."""
-    told: list[tuple[bytes, str]] = [
-        (b"x-recipelang-calls", str(books.calls)),
-        (b"x-recipelang-tokens", str(books.tokens)),
-        (b"x-recipelang-seconds", f"{spend.seconds:.3f}"),
-    ]
-    if books.priced:
-        told.append((b"x-recipelang-cost", f"{books.cost:.9f}"))
-    if books.cached_calls:
-        told.append((b"x-recipelang-cached-calls", str(books.cached_calls)))
-    if books.wasted_calls:
-        told.append((b"x-recipelang-wasted-calls", str(books.wasted_calls)))
-    if books.unknown_calls:
-        told.append((b"x-recipelang-unknown-calls", str(books.unknown_calls)))
-    return [(name, value.encode()) for name, value in told]
-
-
-def parents_in(scope: Scope) -> Mapping[str, str]:
-    """What a request says of the trace that it is a part of; what makes no sense is not handed on."""
-    found = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _PARENTS}
-    if not _GOOD_PARENT.fullmatch(found.get(b"traceparent", "")):
-        return NOTHING_MORE
-    return {name.decode(): told for name, told in found.items() if len(told) <= 512 and told.isprintable()}
-
-
-def request_number(scope: Scope) -> str:
-    """What a request is known by: as the client says, or else a number of our own."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _GOOD_NUMBER.fullmatch(value.decode("latin-1")):
-            return str(value.decode("latin-1"))
-    return new_id("req_")
 
 
 def _without_state(problem: StoreProblem) -> Problem:

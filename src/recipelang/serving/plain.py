@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from recipelang.runtime.values import Json
-from recipelang.serving.answering import request_number
 from recipelang.serving.conversation import as_json
+from recipelang.serving.headers import request_number
 from recipelang.serving.keys import Key, Keys
 from recipelang.serving.openai_terms import told_problem
 from recipelang.serving.problems import Problem

@@ -358,13 +358,17 @@ def test_only_what_is_sent_and_whose_key_it_is_decide_whether_a_reply_serves_aga
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_trace_goes_on_from_the_client_to_the_models(tmp_path: Path, stream: bool) -> None:
     parents = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "tracestate": "vendor=1"}
-    with serving(tmp_path) as (address, upstream):
-        for told in (parents, {"traceparent": "nonsense", "tracestate": "vendor=1"}):
+    endless = f"{parents['traceparent']}-{'x' * 500}"
+    reports: list[Report] = []
+    with serving(tmp_path, watchers=[reports.append]) as (address, upstream):
+        for told in (parents, {**parents, "traceparent": "nonsense"}, {**parents, "traceparent": endless}):
             httpx2.post(f"{address}/v1/chat/completions", json={**BODY, "stream": stream}, headers=told)
     assert [{name: one.headers.get(name) for name in parents} for one in upstream.requests] == [
         parents,
         dict.fromkeys(parents),
+        dict.fromkeys(parents),
     ]
+    assert [report.trace for report in reports] == ["ab" * 16, None, None]
 
 
 # -------------------------------------------------------------------- other recipes
