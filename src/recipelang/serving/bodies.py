@@ -67,7 +67,7 @@ def _no_number(name: str) -> None:
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise ValueError(f"{digits:.40} is no number that can be reckoned with")
+        raise ValueError(f"{digits:.40} is larger than the largest number")
     return number
 
 

@@ -132,7 +132,7 @@ def dials_in(fields: Fields) -> Dials:
     if not isinstance(extra, Mapping):
         own.refuse("extra", "is no object")
     if not all(_NAME.fullmatch(name) for name in extra):
-        own.refuse("extra", "has a name that no provider's field has: letters, digits, `_`, `-` and `.`")
+        own.refuse("extra", "has a name of more than letters, digits, `_`, `-` and `.`")
     taken = next((name for name in extra if name in _OURS), None)
     if taken is not None:
         own.refuse("extra", f"has `{taken}`, which has a place of its own")
