@@ -23,7 +23,7 @@ from recipelang.recipetests.writing import written
 from recipelang.runtime.expressions import Environment, StepFailed, compile_expression
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import Interpreter
-from recipelang.runtime.ledger import Spend
+from recipelang.runtime.ledger import Limits, Spend
 from recipelang.runtime.ports import Event
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Message, Request, Value
@@ -90,7 +90,14 @@ async def _run(plan: Plan, test: RecipeTest, script: Script, contracts: Mapping[
     request = request_of(test, contracts)
     watcher = Recording()
     try:
-        result = await interpreter.run(test.name, request, seed=test.seed, journal=watcher, content=True)
+        result = await interpreter.run(
+            test.name,
+            request,
+            seed=test.seed,
+            journal=watcher,
+            content=True,
+            most=Limits(cost=test.request.max_cost),
+        )
     except RunFailure as failure:
         return Ended(None, failure, *watcher.told(test))
     except NoReply:
@@ -121,6 +128,7 @@ def request_of(test: RecipeTest, contracts: Mapping[str, Contract]) -> Request:
         tuple(Message(role, content) for role, content in asked.messages),
         asked.tools,
         max_latency=asked.max_latency,
+        max_cost=asked.max_cost,
         quality=asked.quality,
         metadata=MappingProxyType(dict(asked.metadata)),
     )

@@ -104,6 +104,7 @@ class TestRequest:
     tools: tuple[Json, ...] = ()
     format: str | None = None
     max_latency: float | None = None
+    max_cost: float | None = None  # dollars, which the run is held to
     quality: float | None = None
     metadata: tuple[tuple[str, str], ...] = ()
 

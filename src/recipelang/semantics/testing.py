@@ -47,7 +47,7 @@ from recipelang.semantics.tested import (
 from recipelang.source import Span
 from recipelang.syntax import nodes
 
-ATTRIBUTES = ("run", "request", "format", "tools", "max_latency", "quality", "metadata", "seed")
+ATTRIBUTES = ("run", "request", "format", "tools", "max_latency", "max_cost", "quality", "metadata", "seed")
 SPEAKERS = ("system", "developer", "user", "assistant", "tool")
 WORLD = "(test)"
 """The backend of a test's own models; no name of an author's is like it."""
@@ -261,10 +261,12 @@ class OneTest:
         messages = self._messages(self.given.get("request"))
         tools, metadata = self._plain("tools"), self._plain("metadata")
         format = self._format()
-        max_latency, quality = self.given.duration("max_latency"), self.given.number("quality", 0, 1)
+        max_latency, max_cost = self.given.duration("max_latency"), self.given.money("max_cost")
+        quality = self.given.number("quality", 0, 1)
         if messages is None:
             return None
-        return TestRequest(messages, tuple(tools or ()), format, max_latency, quality, tuple((metadata or {}).items()))
+        named = tuple((metadata or {}).items())
+        return TestRequest(messages, tuple(tools or ()), format, max_latency, max_cost, quality, named)
 
     def _messages(self, node: nodes.Expression | None) -> tuple[tuple[str, str], ...] | None:
         match node:

@@ -54,6 +54,42 @@ def test_an_expectation_may_read_the_request() -> None:
     assert holds(SAID, GOOD_GRADE, 'expect request.text != "" and (request.metadata["x"] or "-") == "-"')
 
 
+def test_what_the_caller_lets_it_cost_is_read_and_kept() -> None:
+    told = """
+backend lab { kind = openai, url = "http://127.0.0.1:9/v1" }
+model small { backend = lab, id = "s", price = { input = $1, output = $2 } }
+model large { backend = lab, id = "l", price = { input = $10, output = $20 } }
+role speak() { max_tokens = 100 }
+recipe main() -> answer {
+  choose reply {
+    when (request.max_cost or $1) < $0.001 => speak(model = small)
+    otherwise                              => speak(model = large)
+  }
+  return reply
+}
+test "it is read" {
+  run      = main()
+  request  = "Hi"
+  max_cost = $0.0009
+  reply speak on small = "Hello"
+  expect request.max_cost == $0.0009 and result.model.name == "small" and cost <= $0.0009
+}
+test "and kept" {
+  run      = main()
+  request  = "Hi"
+  max_cost = $0.0011
+  expect failure == budget and calls == 0
+}
+test "and free where nobody says" {
+  run     = main()
+  request = "Hi"
+  reply speak on large = "Hello"
+  expect request.max_cost == none and cost > $0
+}
+"""
+    assert [result.passed for result in run_tests(compile_text(told))] == [True, True, True]
+
+
 def test_a_delay_takes_virtual_time_only() -> None:
     result = result_of('reply solver = "Because." after 50s', GOOD_GRADE, "expect time == 50s")
     assert result.passed
