@@ -11,6 +11,7 @@ from recipelang.calibration.evidence import Asked, Came, EvidenceProblem, Weighe
 from recipelang.evaluation.items import Item
 from recipelang.evaluation.packs import Pack, Verdict
 from recipelang.evaluation.replaying import Plainly, ReplayBackend
+from recipelang.evaluation.running import ended_by
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.reaching import models_of
 from recipelang.hosts.requests import request_of
@@ -90,7 +91,8 @@ class Replayed:
         try:
             anyio.run(all_of_them, backend_options={"loop_factory": VirtualTimeLoop})
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            problem = ended_by(group)
+            raise (EvidenceProblem(str(problem)) if isinstance(problem, NotRecorded) else problem) from group
         return [found[question] for question in questions]
 
     async def _one(self, engine: Engine, entry: Entry, question: str) -> tuple[Came, Trace]:
@@ -122,14 +124,6 @@ def _must_be_whole(trace: Trace) -> None:
                 f"`{event.data.get('model')}` was not asked: {event.data.get('message')}; "
                 "models whose recorded calls cost more than their `price` says are better declared without one"
             )
-
-
-def _first(group: BaseExceptionGroup) -> BaseException:
-    """The one that a group of tasks ended by; what was never recorded is a problem of the evidence."""
-    inside = group.exceptions[0]
-    if isinstance(inside, BaseExceptionGroup):
-        return _first(inside)
-    return EvidenceProblem(str(inside)) if isinstance(inside, NotRecorded) else inside
 
 
 def _with_arm(asked: Asked, step: str, arm: int) -> Plan:

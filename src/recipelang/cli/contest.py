@@ -28,8 +28,8 @@ from recipelang.evaluation.items import Item, drawn_items
 from recipelang.evaluation.judging import Jury, judging_plan
 from recipelang.evaluation.outcomes import Outcome, ResultsFile
 from recipelang.evaluation.packs import Pack, Verdict
-from recipelang.evaluation.replaying import SAMPLES, SAYINGS, Plainly, ReplayBackend
-from recipelang.evaluation.running import Contestant, Evaluation, Grading
+from recipelang.evaluation.replaying import SAMPLES, SAYINGS, Plainly, RecordedGrades, ReplayBackend
+from recipelang.evaluation.running import Contestant, Evaluation, Grading, ended_by
 from recipelang.evaluation.spending import Spending
 from recipelang.evaluation.summing import Report
 from recipelang.evaluation.worlds import STRATEGIES, with_models
@@ -78,7 +78,7 @@ class Contest:
 
             return anyio.run(self._run, backend_options={"loop_factory": VirtualTimeLoop})
         except BaseExceptionGroup as group:
-            first = _first(group)
+            first = ended_by(group)
             if isinstance(first, NotRecorded):
                 raise Stop(Exit.NO_ANSWER, str(first)) from group
             raise first from group
@@ -334,7 +334,7 @@ class Contest:
         try:
             await self._watched(evaluation)
         except BaseExceptionGroup as group:
-            missing = _first(group)
+            missing = ended_by(group)
             if not isinstance(missing, NotRecorded):
                 raise
             evaluation.contestants = before
@@ -344,7 +344,7 @@ class Contest:
     async def _grading(self, stack: AsyncExitStack) -> Grading:
         """How answers are graded."""
         if self._backend is not None:
-            return _Recorded(self._backend)
+            return RecordedGrades(self._backend)
         kinds = {item.grader for item in self._items}
         tests = None
         if "code" in kinds:
@@ -379,20 +379,6 @@ async def _graded(
     return graded_plainly(item, text)
 
 
-class _Recorded:
-    """By what was recorded of the very answer."""
-
-    def __init__(self, backend: ReplayBackend) -> None:
-        self._backend = backend
-
-    async def __call__(self, item: Item, text: str, authors: frozenset[str]) -> Grade:
-        if len(authors) != 1:
-            return Grade(Verdict.UNGRADED, "the recipe gives no answer of a model")
-        [author] = authors
-        verdict, came_to = self._backend.graded(author, text)
-        return Grade(verdict, said=came_to)
-
-
 def _backend(pack: Pack, arguments: argparse.Namespace) -> ReplayBackend:
     return ReplayBackend(pack, sample=SAMPLES[arguments.samples], says=SAYINGS[arguments.says])
 
@@ -417,12 +403,6 @@ def _digest(plan: Plan) -> str:
     from recipelang.ir.document import dump  # deferred: start-up cost
 
     return sha256(dump(plan).encode()).hexdigest()
-
-
-def _first(group: BaseExceptionGroup) -> BaseException:
-    """The one that a group of tasks ended by."""
-    inside = group.exceptions[0]
-    return _first(inside) if isinstance(inside, BaseExceptionGroup) else inside
 
 
 def _left_out(questions: int) -> str:

@@ -11,6 +11,8 @@ from hashlib import sha256
 
 import anyio
 
+from recipelang.evaluation.grading import Grade
+from recipelang.evaluation.items import Item
 from recipelang.evaluation.packs import Pack, Row, Verdict
 from recipelang.ir.plan import Plan
 from recipelang.quick import dataclass, field
@@ -204,6 +206,20 @@ class ReplayBackend:
             _logprobs(row, text) if call.logprobs else None,
             cost=row.cost,
         )
+
+
+class RecordedGrades:
+    """Grades by what was recorded of the very answer."""
+
+    def __init__(self, backend: ReplayBackend) -> None:
+        self._backend = backend
+
+    async def __call__(self, item: Item, text: str, authors: frozenset[str]) -> Grade:
+        if len(authors) != 1:
+            return Grade(Verdict.UNGRADED, "the recipe gives no answer of a model")
+        [author] = authors
+        verdict, came_to = self._backend.graded(author, text)
+        return Grade(verdict, said=came_to)
 
 
 def _usage(row: Row) -> Usage | None:

@@ -48,6 +48,12 @@ Grading = Callable[[Item, str, frozenset[str]], Awaitable[Grade]]
 """Finds out whether a text answers an item; told with the ids of the models of which one may have written it."""
 
 
+def ended_by(group: BaseExceptionGroup) -> BaseException:
+    """What a group of tasks ended by, the groups in it opened."""
+    first: BaseException = group.exceptions[0]
+    return ended_by(first) if isinstance(first, BaseExceptionGroup) else first
+
+
 @dataclass(slots=True)
 class Evaluation:
     """A whole evaluation; `stopped` says why it ended before all was asked.
