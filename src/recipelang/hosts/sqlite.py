@@ -44,6 +44,7 @@ class SqliteFile:
         if not self.path:  # SQLite would make a file without a name, which is gone with the process
             raise StoreProblem(f"a {form.what} needs a file: its path is empty")
         self._form = form
+        self._patience = patience
         self._lock = threading.Lock()
         with self._told():
             self.connection = _opened(self.path, form, patience)
@@ -55,7 +56,7 @@ class SqliteFile:
 
     def at_once(self, work: Callable[[], _T]) -> _T:
         """The same in this thread."""
-        with self._lock, self._told():
+        with self._in_turn(), self._told():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work()
@@ -65,6 +66,16 @@ class SqliteFile:
                     self.connection.execute("ROLLBACK")
                 raise
             return result
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """One after the other; where those before wait for another process, nobody waits longer than each of them."""
+        if not self._lock.acquire(timeout=self._patience):
+            raise StoreProblem(f"{self.path}: {_locked(self._form.what)}")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -135,5 +146,9 @@ def _reason(error: sqlite3.Error, what: str) -> str:
     if "malformed" in told:
         return f"the {what} is damaged ({told})"
     if "locked" in told:
-        return f"the {what} is locked: another process has been writing to it for too long"
+        return _locked(what)
     return told
+
+
+def _locked(what: str) -> str:
+    return f"the {what} is locked: another process has been writing to it for too long"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -11,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from recipelang.hosts.redis import RedisState
@@ -142,6 +144,24 @@ async def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path.write_text("not a database, and longer than the head of one\n" * 20)
     with pytest.raises(StoreProblem, match="it is no state of recipelang"):
         SqliteState(path)
+
+
+async def test_nobody_waits_for_all_those_before_where_a_file_is_held_up(tmp_path: Path) -> None:
+    state, held_up, over = SqliteState(tmp_path / "state.db", patience=0.01), threading.Event(), threading.Event()
+
+    def hold_up(value: Json) -> tuple[Json, None]:
+        held_up.set()
+        over.wait(20)
+        return value, None
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(state.change, "one", 60, hold_up)
+        assert await anyio.to_thread.run_sync(held_up.wait, 20)
+        try:
+            with pytest.raises(StoreProblem, match="the state is locked: another process has been writing"):
+                await state.recall("another")
+        finally:
+            over.set()
 
 
 async def test_a_redis_that_is_not_there_is_told_without_its_password() -> None:
