@@ -203,6 +203,22 @@ async def test_words_that_are_lost_on_the_way_to_the_shared_state_keep_nobody_ou
                     pass
 
 
+@pytest.mark.anyio
+async def test_a_state_that_asks_again_because_another_was_quicker_counts_a_request_once() -> None:
+    class Contended(MemoryState):
+        async def change(self, name: str, seconds: float, change: Callable[[Json], tuple[Json, T]]) -> T:
+            return await super().change(name, seconds, lambda stored: (change(stored), change(stored))[1])
+
+    key = Key.of("ann", "ann-1", at_once=2, per_minute=3)
+    keys = Keys([key], state=Contended(), clock=Clock())
+    async with keys.admitted(key), keys.admitted(key):
+        with pytest.raises(Problem, match="has 2 requests under way"):
+            async with keys.admitted(key):
+                pass
+    async with keys.admitted(key):
+        pass
+
+
 def test_a_budget_holds_for_all_processes_together(tmp_path: Path) -> None:
     key = Key.of("ann", "ann-1", budget=Limits(calls=3))
     statuses = []
