@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import signal
@@ -11,51 +10,40 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskStatus
 from rich.console import Console
 
 from recipelang.backends.opening import BackendProblem
-from recipelang.cli.compiling import show, summary
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.lending import READY_MADE, Function, given, lacking
+from recipelang.cli.lending import READY_MADE, Function, given
+from recipelang.cli.listening import allow_files, listening, run_server, settle
+from recipelang.cli.offering import Offer, offered
 from recipelang.cli.progress import error_console, say
 from recipelang.cli.pulling import pull
-from recipelang.compilation import compile_file
-from recipelang.hosts.binding import ArgumentProblem, find
 from recipelang.hosts.caching import Cache
 from recipelang.hosts.engine import Engine, EngineOptions
-from recipelang.hosts.exposing import plans_to_serve, with_names
 from recipelang.hosts.local import local_models_in
-from recipelang.hosts.reaching import part_of
-from recipelang.hosts.recipes import together
 from recipelang.hosts.state import MemoryState, state_at
 from recipelang.hosts.tracing import Tracing, TracingProblem, exported
 from recipelang.ir.plan import Plan
-from recipelang.localmodels.catalogue import LOCAL_MODELS
 from recipelang.localmodels.server import TAKES, can_serve, local_models
 from recipelang.localmodels.store import ModelStore
 from recipelang.quick import replace
-from recipelang.resources import runnable_recipe_names, standard_recipe
 from recipelang.runtime.ports import StoreProblem
-from recipelang.source import FileLoader, LoadProblem
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-    from starlette.types import ASGIApp
 
     from recipelang.serving.settings import Settings
 
-LOCAL = "std.local_models"
 LOOPBACK = "127.0.0.1"
-FILES = 65_536
 NEEDS = "serving takes `pip install 'recipelang[serve]'`"
 
 
@@ -132,7 +120,8 @@ class _Serving:
         )
 
     def plans(self, settings: Settings) -> list[Plan]:
-        return _plans(settings.recipes, settings.uses, self._arguments.models, self)
+        offer = Offer(self.functions, self.store, self.console)
+        return offered(settings.recipes, settings.uses, self._arguments.models, offer)
 
     def engine(self, plan: Plan, options: EngineOptions) -> Engine:
         lending = options.copy()
@@ -152,7 +141,7 @@ def _run(serving: _Serving) -> None:
         raise Stop(Exit.INPUT_OUTPUT, TAKES)
     for model in models:
         pull(store, model, console)
-    listener = _listening(settings.host, settings.port)
+    listener = listening(settings.host, settings.port)
     if settings.log != "none":
         _log_to_stdout()
     try:
@@ -169,83 +158,6 @@ def _log_to_stdout() -> None:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-
-
-# ------------------------------------------------------------ what is served
-
-
-def _plans(files: Sequence[str], uses: Sequence[str], models: str | None, serving: _Serving) -> list[Plan]:
-    """What is served: each file that exposes names by these; the recipes of all others over the models there are."""
-    paths = [_path(file) for file in (files or runnable_recipe_names())]
-    found = []
-    for plan in plans_to_serve(paths, _compiled, uses):
-        is_default = not plan.models and not uses
-        whole = _compiled([*(path for path in paths if path.startswith("std.")), LOCAL]) if is_default else plan
-        pool = [] if whole.entries else _pool(whole, models, serving.store, is_default)
-        named = with_names(whole, pool)
-        lent = serving.functions(named)
-        entries = [entry for entry in named.entries.values() if not lacking(part_of(named, entry), lent)]
-        if not entries:
-            raise Stop(Exit.USAGE, f"there is nothing to serve: {_why_not(named, pool)}")
-        if is_default and len(pool) < len(whole.models):
-            say(serving.console, "`recipelang models pull strong` adds the recipes that take several models", "dim")
-        found.append(part_of(named, *entries))
-    return found
-
-
-def _path(file: str) -> str:
-    bare = file.removeprefix("std.")
-    return f"std.{bare}" if not Path(file).exists() and standard_recipe(bare) is not None else file
-
-
-def _compiled(paths: Sequence[str]) -> Plan:
-    try:
-        for path in paths:
-            if not path.startswith("std."):
-                FileLoader().load(path)  # one that isn't there is no mistake in a recipe
-        compilation = compile_file(paths[0]) if len(paths) == 1 else together(list(paths))
-    except LoadProblem as problem:
-        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
-    plan = compilation.library
-    show(compilation.diagnostics)
-    if plan is None:
-        raise Stop(Exit.PROBLEMS, summary(compilation.diagnostics))
-    return plan
-
-
-def _pool(plan: Plan, models: str | None, store: ModelStore, is_default: bool) -> list[str]:
-    """The models for recipes that are not exposed with their own; by default the small one of this machine and those that are here."""
-    if models is not None:
-        try:
-            return [find(plan.models, name.strip(), "model").name for name in models.split(",")]
-        except ArgumentProblem as problem:
-            raise Stop(Exit.USAGE, str(problem)) from problem
-    if not is_default:
-        return list(plan.models)
-    known = {model.name: LOCAL_MODELS[model.id] for model in plan.models.values()}
-    return [name for name, model in known.items() if model.weak or store.has(model)]
-
-
-def _why_not(plan: Plan, pool: Sequence[str]) -> str:
-    if plan.entries:
-        return "its recipes call functions of the host, which `--functions MODULE` or `--allow` lend"
-    if not plan.models:
-        return f"there are no models; `--with FILE` adds yours, `--with {LOCAL}` those of this machine"
-    return f"no recipe can do with {', '.join(pool) or 'no model'} alone; expose one with its arguments"
-
-
-# ------------------------------------------------------------------ the server
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """The socket, bound before anything is opened that would have to be closed again."""
-    try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
-        )
-    except OSError as problem:
-        why = (problem.strerror or str(problem)).lower()
-        raise Stop(Exit.INPUT_OUTPUT, f"can't listen at {host}:{port}: {why}") from problem
 
 
 async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.socket) -> None:
@@ -285,9 +197,10 @@ async def _serve(serving: _Serving, plans: Sequence[Plan], listener: socket.sock
         group = await stack.enter_async_context(anyio.create_task_group())
         if hasattr(signal, "SIGHUP"):
             await group.start(_reload_when_told, application, serving, options)
-        _settle()
-        _allow_files()
-        await _run_server(OwnPages(application) if keys is None else application, plans, serving, listener)
+        settle()
+        allow_files()
+        guarded = OwnPages(application) if keys is None else application
+        await run_server(guarded, listener, settings.patience, partial(_say_ready, plans, listener, serving))
         group.cancel_scope.cancel()
 
 
@@ -340,61 +253,6 @@ def _read_again(serving: _Serving, has_keys: bool) -> tuple[Settings, list[Plan]
         if not serving.store.has(model):
             raise Stop(Exit.USAGE, f"`recipelang models pull {model.name}` first")
     return settings, plans
-
-
-def _settle() -> None:
-    """Look for garbage seldom, and not among what is there to stay: a fifth of the CPU of a request went there."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
-
-
-def _allow_files() -> None:
-    """As many files as the system lets us have: each stream is two connections, and many a shell allows 1,024."""
-    try:
-        import resource  # deferred: not everywhere
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):  # a system may allow fewer than it says
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-async def _run_server(application: ASGIApp, plans: Sequence[Plan], serving: _Serving, listener: socket.socket) -> None:
-    import uvicorn  # deferred: an extra
-
-    class Server(uvicorn.Server):
-        """Says when it is ready; told to stop it ends what is under way, and told again it cuts that off."""
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            _say_ready(plans, listener, serving)
-
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            for task in self.server_state.tasks if self.should_exit else ():
-                task.cancel()
-            self.should_exit = True
-
-    cut_off = anyio.get_cancelled_exc_class()
-
-    def tells(record: logging.LogRecord) -> bool:
-        """Whether what the server says is about anything but a request that was cut off, as it was to be."""
-        return record.exc_info is None or not isinstance(record.exc_info[1], cut_off)
-
-    logging.getLogger("uvicorn.error").addFilter(tells)
-
-    config = uvicorn.Config(
-        application,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=serving.settings.patience,
-        server_header=False,
-        proxy_headers=False,  # nobody looks where a request comes from
-    )
-    await anyio.lowlevel.checkpoint()  # here it ends where it was told to stop before it was ready
-    await Server(config).serve([listener])
 
 
 def _say_ready(plans: Sequence[Plan], listener: socket.socket, serving: _Serving) -> None:
