@@ -45,10 +45,12 @@ def main() -> None:
         told = {"url": server.listening_address}
     except (RuntimeError, ValueError, OSError) as error:
         told = {"error": str(error)}
-    sys.stdout.write(f"{json.dumps(told)}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-    os._exit(0)  # what it holds needs no farewell, and a generation under way would delay one
+    try:
+        sys.stdout.write(f"{json.dumps(told)}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+    finally:  # also where nobody is there any more to be told
+        os._exit(0)  # what it holds needs no farewell: a generation under way would delay one, a beginning one hang it
 
 
 def _threads() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -63,6 +65,18 @@ async def test_a_model_answers_whole_and_in_pieces_alike(served: Endpoint) -> No
     assert len(deltas) > 3
     assert whole(deltas).text == reply.text
     assert whole(deltas).usage == reply.usage
+
+
+def test_a_server_whose_run_dies_while_it_begins_ends_too(served: Endpoint) -> None:
+    settings = {"path": str(ModelStore().path(TINY)), "id": TINY.id, "key": "k", "system": None}
+    command = [sys.executable, "-m", "recipelang.localmodels.serve"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(f"{json.dumps(settings)}\n".encode())
+        server.stdin.close()
+        server.stdout.close()
+        assert server.wait(60) == 0  # and takes no leave of what it holds, in which it may hang
 
 
 async def test_it_says_how_sure_it_is_of_the_tokens_of_its_answer_alone(served: Endpoint) -> None:

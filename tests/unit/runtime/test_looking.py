@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from time import process_time
 
 import pytest
@@ -180,6 +183,23 @@ def test_without_the_encoder_likeness_is_of_words_and_says_so(bare: None) -> Non
     )
     assert looking.measured_by({"by": BY_MEANING}) == f"words, for want of {BY_MEANING}"
     assert looking.domain("Prove the theorem.", BY_MEANING) == "maths"
+
+
+def test_texts_are_encoded_one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = Barrier(2, timeout=0.3)
+    met = []
+
+    def encode(texts: list[str]) -> list[str]:
+        with suppress(BrokenBarrierError):
+            both.wait()
+            met.append(texts)
+        return texts
+
+    monkeypatch.setattr(encoder, "loaded", lambda: encode)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(encoder.vectors_of, [("one at a time",), ("and another",)]))
+    encoder.vectors_of.cache_clear()
+    assert met == []
 
 
 def test_an_encoder_of_another_name_is_not_taken_for_ours() -> None:

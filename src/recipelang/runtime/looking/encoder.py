@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from recipelang.ir.labels import ENCODERS, MEANING
@@ -16,6 +17,10 @@ _AT_HAND = 16
 """Texts whose vector is kept for the next signal that asks: those of the requests under way, near enough."""
 
 Vector = Any  # Any: numpy comes with the extra
+
+_ONE_AT_A_TIME = Lock()
+"""The library holds numpy to one thread while it encodes, and lets go of it at the end. Of two at once the first to end lets
+go for both, and a fork (uvloop starts processes by one) that meets a matrix product on several threads never ends."""
 
 
 def has_encoder(name: str) -> bool:
@@ -42,7 +47,8 @@ def vectors_of(examples: tuple[str, ...]) -> Vector:
 def _encoded(texts: tuple[str, ...]) -> Vector:
     encode = loaded()
     assert encode is not None
-    return encode([encodable(text) for text in texts])
+    with _ONE_AT_A_TIME:
+        return encode([encodable(text) for text in texts])
 
 
 @lru_cache(maxsize=1)
