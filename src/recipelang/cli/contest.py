@@ -18,8 +18,9 @@ from recipelang.backends.opening import open_backends
 from recipelang.cli.compiling import show
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.lending import READY_MADE, Function, lent
+from recipelang.cli.naming import plan_and_default
 from recipelang.cli.progress import say, short_names
-from recipelang.cli.run import fetch, plan_and_default
+from recipelang.cli.run import fetch
 from recipelang.cli.values import assigned
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.evaluation.contests import equal_cost, report_of

@@ -10,6 +10,7 @@ from rich.console import Console
 from recipelang.cli.compiling import show, summary
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.lending import Function, lacking
+from recipelang.cli.naming import LOCAL
 from recipelang.cli.progress import say
 from recipelang.compilation import compile_file
 from recipelang.hosts.binding import ArgumentProblem, find
@@ -22,8 +23,6 @@ from recipelang.localmodels.store import ModelStore
 from recipelang.quick import dataclass
 from recipelang.resources import runnable_recipe_names, standard_recipe
 from recipelang.source import FileLoader, LoadProblem
-
-LOCAL = "std.local_models"
 
 
 @dataclass(frozen=True, slots=True)

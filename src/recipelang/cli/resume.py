@@ -11,8 +11,9 @@ import anyio
 from recipelang.cli.compiling import add_format
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.lending import READY_MADE, lent_to
+from recipelang.cli.naming import plan_and_default
 from recipelang.cli.progress import error_console
-from recipelang.cli.run import Running, fetch, opened_trace, plan_and_default, report
+from recipelang.cli.run import Running, fetch, opened_trace, report
 from recipelang.hosts.local import local_models_in
 from recipelang.hosts.reaching import models_of
 from recipelang.hosts.resuming import asked_before, began_with

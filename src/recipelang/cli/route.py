@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from recipelang.cli.asking import messages_of, metadata_of, request_from
 from recipelang.cli.compiling import add_format, print_json
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.run import given_to, messages_of, metadata_of, name_to_run, plan_and_default, request_from
+from recipelang.cli.naming import given_to, name_to_run, plan_and_default
 from recipelang.hosts.binding import ArgumentProblem, bound_entry
 
 if TYPE_CHECKING:

@@ -9,51 +9,44 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import anyio
 from rich.console import Console
 
 from recipelang.backends.opening import BackendProblem
-from recipelang.cli.compiling import add_format, plan_in, print_json, show, summary
+from recipelang.cli.asking import messages_of, metadata_of, request_from
+from recipelang.cli.compiling import add_format, print_json
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.lending import READY_MADE, Function, lent_to
+from recipelang.cli.naming import given_to, name_to_run, path_of, plan_and_default
 from recipelang.cli.progress import Progress, error_console, say, short_names, tokens, without_controls
 from recipelang.cli.pulling import pull
-from recipelang.cli.values import assigned
-from recipelang.compilation import Compilation, compile_file
-from recipelang.diagnostics.suggesting import nearest
 from recipelang.hosts.binding import ArgumentProblem, find
 from recipelang.hosts.engine import Engine
 from recipelang.hosts.functions import FunctionProblem
 from recipelang.hosts.local import local_models_in
 from recipelang.hosts.reaching import models_of
-from recipelang.hosts.recipes import together
-from recipelang.hosts.requests import RequestProblem, request_of
 from recipelang.hosts.stores import shown
 from recipelang.ir.plan import Entry, Plan
 from recipelang.ir.types import ListType, ModelType
 from recipelang.localmodels.catalogue import LOCAL_MODELS, LocalModel
 from recipelang.localmodels.server import TAKES, can_serve, local_models
 from recipelang.localmodels.store import ModelStore
-from recipelang.resources import runnable_recipe_names, standard_recipe
+from recipelang.resources import runnable_recipe_names
 from recipelang.runtime.failures import RunFailure
 from recipelang.runtime.interpreter import RunResult
 from recipelang.runtime.ledger import Spend
 from recipelang.runtime.ports import NotRecorded, StoreProblem
 from recipelang.runtime.trace import Trace
 from recipelang.runtime.values import Answer, Json, Request, encodable
-from recipelang.source import FileLoader, LoadProblem
-from recipelang.source.loading import is_sealed_file
 
 if TYPE_CHECKING:
     from recipelang.backends.cassettes import Recorded
 
-LOCAL = "std.local_models"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help=f"a .recipe file, or {', '.join(_runnable())}")
+    parser.add_argument("recipe", metavar="RECIPE", help=f"a .recipe file, or {', '.join(runnable_recipe_names())}")
     parser.add_argument("question", nargs="?", metavar="QUESTION", help="what is asked; left out or -, standard input")
     parser.add_argument("--recipe", dest="name", metavar="NAME", help="which of the file's exposed names or recipes")
     parser.add_argument(
@@ -137,7 +130,7 @@ def origin_of(arguments: argparse.Namespace) -> dict[str, Json]:
     def absolute(path: str) -> str:
         return path if path.startswith("std.") else os.fspath(Path(path).resolve())
 
-    return {"recipe": absolute(_path(arguments.recipe)), "with": [absolute(path) for path in arguments.uses]}
+    return {"recipe": absolute(path_of(arguments.recipe)), "with": [absolute(path) for path in arguments.uses]}
 
 
 def _replay(path: str | None) -> Recorded | None:
@@ -154,91 +147,12 @@ def _replay(path: str | None) -> Recorded | None:
         raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or '').lower()}") from problem
 
 
-def _runnable() -> list[str]:
-    return runnable_recipe_names()
-
-
 def fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> None:
     """Fetch the models of this machine that may be called; nothing where there is no server for them anyway."""
     if models and not can_serve():
         raise Stop(Exit.INPUT_OUTPUT, TAKES)
     for model in models:
         pull(store, model, console)
-
-
-# ------------------------------------------------------------ what is asked
-
-
-def given_to(plan: Plan, name: str, settings: Sequence[str]) -> dict[str, Any]:
-    """The arguments that were set; an exposed name has its own."""
-    if name not in plan.entries:
-        return assigned(settings, find(plan.recipes, name, "recipe"))
-    if settings:
-        raise ArgumentProblem(f"`{name}` is exposed with its arguments; `--recipe` names a recipe to set them")
-    return {}
-
-
-def plan_and_default(recipe: str, uses: Sequence[str], untold: Sequence[str] = ()) -> tuple[Plan, bool]:
-    """The plan of a recipe and what it is used with, and whether its models are the default ones.
-
-    `untold`: codes of warnings that make no difference to the verb.
-    """
-    path = _path(recipe)
-    if is_sealed_file(path):
-        if uses:
-            raise Stop(Exit.USAGE, f"{path} is sealed: it is used without `--with`")
-        return plan_in(Path(path).read_bytes(), path), False
-    try:
-        for file in (path, *uses):
-            if not file.startswith("std."):
-                _ = Path(file).is_dir() or FileLoader().load(file)  # one that isn't there is no mistake in a recipe
-        compilation = together([path, *uses]) if uses else compile_file(path)
-        plan = _library(compilation, untold)
-        if plan.models or uses:
-            return plan, False
-        return _library(together([path, LOCAL]), untold), True
-    except LoadProblem as problem:
-        raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
-
-
-def _path(recipe: str) -> str:
-    """A file's path as it is, or `std.name` for a standard recipe."""
-    if Path(recipe).is_file():
-        return recipe
-    bare = recipe.removeprefix("std.")
-    if standard_recipe(bare) is not None:
-        return f"std.{bare}"
-    if not bare.isidentifier():
-        return recipe
-    near = nearest(bare, _runnable())
-    hint = f"did you mean `{near}`?" if near else f"there are {', '.join(_runnable())}"
-    raise Stop(Exit.USAGE, f"`{recipe}` is neither a file nor a standard recipe; {hint}")
-
-
-def _library(compilation: Compilation, untold: Sequence[str]) -> Plan:
-    plan = compilation.library
-    show([diagnostic for diagnostic in compilation.diagnostics if diagnostic.code.id not in untold])
-    if plan is None:
-        raise Stop(Exit.PROBLEMS, summary(compilation.diagnostics))
-    return plan
-
-
-def name_to_run(plan: Plan, path: str, wanted: str | None) -> str:
-    """The exposed name or the recipe to run: what was asked for, or else the only one there is."""
-    if wanted is not None:
-        return wanted
-    if len(plan.entries) == 1:
-        return next(iter(plan.entries))
-    bare = path.removeprefix("std.")
-    if not plan.entries and bare in plan.recipes:
-        return bare
-    if not plan.entries and len(plan.recipes) == 1:
-        return next(iter(plan.recipes))
-    names = plan.entries or plan.recipes
-    if not names:
-        raise Stop(Exit.USAGE, f"{path} has no recipe to run")
-    has = "exposes several names" if plan.entries else "has several recipes"
-    raise Stop(Exit.USAGE, f"{path} {has}; `--recipe` takes one of {', '.join(names)}")
 
 
 def _pool(plan: Plan, name: str, store: ModelStore, replay: Recorded | None) -> list[str]:
@@ -260,63 +174,6 @@ def _default_pool(plan: Plan, name: str, store: ModelStore) -> list[str]:
         for model in plan.models.values()
         if several or LOCAL_MODELS[model.id].weak or store.has(LOCAL_MODELS[model.id])
     ]
-
-
-def messages_of(path: str | None, question: str | None) -> str | list[dict[str, Any]]:
-    if path is not None:
-        if question is not None:
-            raise Stop(Exit.USAGE, "either a question or `--messages`")
-        return _conversation(path)
-    if question is None or question == "-":
-        if question is None and sys.stdin.isatty():
-            raise Stop(Exit.USAGE, "what is the question? Give it after the recipe, or on standard input")
-        question = sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
-    if not question.strip():
-        raise Stop(Exit.USAGE, "the question is empty: give one after the recipe, or on standard input")
-    return question
-
-
-def request_from(messages: str | list[dict[str, Any]], metadata: Mapping[str, str]) -> Request:
-    try:
-        return request_of(messages, metadata=metadata)
-    except RequestProblem as problem:
-        raise Stop(Exit.USAGE, str(problem)) from problem
-
-
-def metadata_of(settings: Sequence[str]) -> dict[str, str]:
-    """What goes with the request, which a recipe may read: `tests=@cases.py` is the text of a file."""
-    found: dict[str, str] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals or not name:
-            raise Stop(Exit.USAGE, f"`--metadata {setting}`: it takes `name=value`, or `name=@file`")
-        if name in found:
-            raise Stop(Exit.USAGE, f"`--metadata {name}` is there twice")
-        found[name] = _contents(text[1:]) if text.startswith("@") else text
-    return found
-
-
-def _contents(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path} is no text in UTF-8") from problem
-    except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or 'not readable').lower()}") from problem
-
-
-def _conversation(path: str) -> list[dict[str, Any]]:
-    try:
-        text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or 'not readable').lower()}") from problem
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise Stop(Exit.USAGE, f"{path} is no JSON: {problem}") from problem
-    if not isinstance(found, list):
-        raise Stop(Exit.USAGE, f'{path} is no list of messages such as [{{"role": "user", "content": "..."}}]')
-    return found
 
 
 def opened_trace(path: str | None) -> TextIO | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from recipelang.cli.compiling import add_format, print_json
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.run import name_to_run, plan_and_default
+from recipelang.cli.naming import name_to_run, plan_and_default
 from recipelang.cli.values import assigned
 from recipelang.hosts.binding import ArgumentProblem, bound_entry, find
 from recipelang.hosts.recorded import run_as_json
