@@ -53,14 +53,14 @@ def _contents(path: str) -> str:
     except UnicodeDecodeError as problem:
         raise Stop(Exit.INPUT_OUTPUT, f"{path} is no text in UTF-8") from problem
     except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or 'not readable').lower()}") from problem
+        raise Stop.at(path, problem) from problem
 
 
 def _conversation(path: str) -> list[dict[str, Any]]:
     try:
         text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or 'not readable').lower()}") from problem
+        raise Stop.at(path, problem) from problem
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as problem:

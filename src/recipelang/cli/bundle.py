@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from recipelang.cli.compiling import opened, plan_of, print_json
 from recipelang.cli.exits import Exit, Stop
 from recipelang.cli.locking import add_locked, must_be_locked
-from recipelang.cli.writing import unwritable, write
+from recipelang.cli.writing import write
 
 if TYPE_CHECKING:
     from recipelang.ir.document import Bundle
@@ -68,7 +68,7 @@ def _extract(path: str, folder: str | None) -> Exit:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise unwritable(file.parent, error) from error
+            raise Stop.at(file.parent, error) from error
         write(file, text)
         print(file)
     return Exit.FINE
@@ -80,6 +80,6 @@ def _read(path: str) -> Bundle:
     try:
         return load_bundle(Path(path).read_bytes())
     except OSError as error:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(error.strerror or str(error)).lower()}") from error
+        raise Stop.at(path, error) from error
     except PlanProblem as problem:
         raise Stop(Exit.PROBLEMS, f"{path}: {problem}") from problem

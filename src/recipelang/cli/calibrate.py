@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     except (DataProblem, PackProblem, LoadProblem) as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
     except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{problem.filename}: {(problem.strerror or str(problem)).lower()}") from problem
+        raise Stop.at(problem.filename, problem) from problem
     changes = list(_diff(source, found.text, arguments.file))
     if arguments.format == "json":
         print_json(_as_json(found, changes))

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     except CassetteProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
     except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{arguments.cassette}: {(problem.strerror or '').lower()}") from problem
+        raise Stop.at(arguments.cassette, problem) from problem
     if arguments.action == "show":
         print("\n".join(_shown(recorded)))
         return Exit.FINE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recipelang.cli.compiling import opened, plan_of
 from recipelang.cli.exits import Exit, Stop
-from recipelang.cli.writing import unwritable, write
+from recipelang.cli.writing import write
 from recipelang.documenting.library import library_of
 from recipelang.documenting.pages import Writer
 from recipelang.resources import standard_recipe_names
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> Exit:
         try:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise unwritable((folder / name).parent, error) from error
+            raise Stop.at((folder / name).parent, error) from error
         write(folder / name, text)
     return Exit.FINE
 

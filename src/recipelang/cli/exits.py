@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
+from typing import Self
 
 
 class Exit(IntEnum):
@@ -20,3 +22,8 @@ class Stop(Exception):
     def __init__(self, code: Exit, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+    @classmethod
+    def at(cls, place: str | Path, problem: OSError) -> Self:
+        """What the system says of a file."""
+        return cls(Exit.INPUT_OUTPUT, f"{place}: {(problem.strerror or str(problem)).lower()}")

@@ -67,7 +67,7 @@ def _bytes(path: str) -> bytes:
         with sys.stdin.buffer if path == "-" else Path(path).open("rb") as file:
             return file.read(MOST_READ)
     except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or '').lower()}") from problem
+        raise Stop.at(path, problem) from problem
 
 
 def _laid_out(text: str) -> str:

@@ -30,7 +30,7 @@ def must_be_locked(file: str, compilation: Compilation) -> None:
     except FileNotFoundError as error:
         raise Stop(Exit.INPUT_OUTPUT, f"{path}: there is no lock yet; {renew} makes it") from error
     except OSError as error:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(error.strerror or str(error)).lower()}") from error
+        raise Stop.at(path, error) from error
     except LockProblem as problem:
         raise Stop(Exit.PROBLEMS, f"{path}: {problem}; {renew} makes it anew") from problem
     found = list(changes(then, lock_of(compilation)))

@@ -86,7 +86,7 @@ def _history(paths: Sequence[str]) -> History | None:
     except ProfileProblem as problem:
         raise Stop(Exit.USAGE, str(problem)) from problem
     except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{problem.filename}: {(problem.strerror or '').lower()}") from problem
+        raise Stop.at(problem.filename, problem) from problem
 
 
 def _expected(plan: Plan, entry: Entry | None, history: History, request: int | None) -> Expected | str:

@@ -144,7 +144,7 @@ def _replay(path: str | None) -> Recorded | None:
     except CassetteProblem as problem:
         raise Stop(Exit.INPUT_OUTPUT, str(problem)) from problem
     except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{path}: {(problem.strerror or '').lower()}") from problem
+        raise Stop.at(path, problem) from problem
 
 
 def fetch(models: Sequence[LocalModel], store: ModelStore, console: Console) -> None:

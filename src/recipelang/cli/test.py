@@ -123,7 +123,7 @@ def _report(
         try:
             Path(arguments.junit).write_text(reporting.junit(files), encoding="utf-8")
         except OSError as error:
-            raise Stop(Exit.INPUT_OUTPUT, f"{arguments.junit}: {error.strerror}") from error
+            raise Stop.at(arguments.junit, error) from error
     if arguments.format == "json":
         print_json({"diagnostics": [to_json(each) for each in said], **reporting.as_json(files, reached)})
         return

@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     try:
         trace = json.loads(Path(arguments.trace).read_text(encoding="utf-8"))
     except OSError as problem:
-        raise Stop(Exit.INPUT_OUTPUT, f"{arguments.trace}: {(problem.strerror or '').lower()}") from problem
+        raise Stop.at(arguments.trace, problem) from problem
     except ValueError as problem:
         raise Stop(Exit.INPUT_OUTPUT, f"{arguments.trace} is no trace: {problem}") from problem
     if not isinstance(trace, dict) or trace.get("format") != "recipelang.trace":

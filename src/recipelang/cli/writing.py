@@ -6,7 +6,7 @@ import os
 from codecs import BOM_UTF8
 from pathlib import Path
 
-from recipelang.cli.exits import Exit, Stop
+from recipelang.cli.exits import Stop
 
 
 def swap_in(path: Path, content: bytes) -> None:
@@ -26,7 +26,7 @@ def swap_in(path: Path, content: bytes) -> None:
             new.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise Stop.at(path, error) from error
 
 
 def replace_text(file: Path, text: str) -> None:
@@ -34,7 +34,7 @@ def replace_text(file: Path, text: str) -> None:
     try:
         before = file.read_bytes()
     except OSError as error:
-        raise unwritable(file, error) from error
+        raise Stop.at(file, error) from error
     ended = text.replace("\n", "\r\n") if b"\r\n" in before else text
     swap_in(file, (BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + ended.encode())
 
@@ -44,8 +44,4 @@ def write(path: str | Path, text: str) -> None:
     try:
         Path(path).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise unwritable(path, error) from error
-
-
-def unwritable(path: str | Path, error: OSError) -> Stop:
-    return Stop(Exit.INPUT_OUTPUT, f"{path}: {(error.strerror or str(error)).lower()}")
+        raise Stop.at(path, error) from error
