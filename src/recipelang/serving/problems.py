@@ -60,7 +60,7 @@ def problem_of(failure: RunFailure) -> Problem:
         case RunFailureKind.BOUNDARY:
             return Problem(403, ProblemKind.PERMISSION, why, code)
         case RunFailureKind.TIMEOUT | RunFailureKind.DEADLINE:
-            return Problem(504, ProblemKind.TIMEOUT, why, "timeout", may_pass=True)
+            return _late(why)
         case RunFailureKind.BUDGET:
             return Problem(402, ProblemKind.BUDGET, why, "budget_exceeded")
         case RunFailureKind.NO_ARM | RunFailureKind.FAILED:
@@ -74,19 +74,27 @@ def problem_of(failure: RunFailure) -> Problem:
 
 
 def _gravest(why: str, failure: RunFailure) -> Problem | None:
-    """Of the failures of calls behind a failure, what helps the client most: what may pass, and when."""
-    found = [_of_call(why, error) for error in _calls_behind(failure)]
-    return min(found, key=lambda problem: (not problem.may_pass, _ORDER.index(problem.status)), default=None)
+    """Of what is behind a failure, what helps the client most: what may pass, and when."""
+    return min(
+        _behind(why, failure), key=lambda problem: (not problem.may_pass, _ORDER.index(problem.status)), default=None
+    )
 
 
-def _calls_behind(failure: BaseException | None) -> Iterator[BackendError]:
+def _behind(why: str, failure: BaseException | None) -> Iterator[Problem]:
+    """What the failures of calls behind a failure are, and that the time was up for one."""
     waiting = [failure]
     while waiting:
         at = waiting.pop()
         if isinstance(at, BackendError):
-            yield at
+            yield _of_call(why, at)
         elif isinstance(at, RunFailure):
+            if at.kind in {RunFailureKind.TIMEOUT, RunFailureKind.DEADLINE}:
+                yield _late(why)
             waiting += [at.__cause__, *at.causes]
+
+
+def _late(why: str) -> Problem:
+    return Problem(504, ProblemKind.TIMEOUT, why, "timeout", may_pass=True)
 
 
 _ORDER = (429, 503, 504, 502, 400)
@@ -99,7 +107,7 @@ def _of_call(why: str, error: BackendError) -> Problem:
         case FailureKind.REFUSED:
             return Problem(503, ProblemKind.OVERLOADED, why, "upstream_unreachable", may_pass=error.may_pass)
         case FailureKind.TIMEOUT:
-            return Problem(504, ProblemKind.TIMEOUT, why, "timeout", may_pass=True)
+            return _late(why)
         case FailureKind.CONTEXT:
             return refused(why, "messages", "context_length_exceeded")
         case FailureKind.FILTERED:

@@ -343,10 +343,11 @@ def test_a_budget_only_tightens(scene: Scene) -> None:
     assert scene.ask(extra_body={"recipelang": {"max_cost": 1000}}).choices[0].message.content == "Jupiter."
 
 
-def test_a_deadline_ends_a_run(scene: Scene) -> None:
-    scene.script([STALL])
+@pytest.mark.parametrize("model", ["vllm-sr/auto", "team/sure", "team/panel"])
+def test_a_deadline_ends_a_run_and_is_told_whatever_it_broke(scene: Scene, model: str) -> None:
+    scene.script([STALL, STALL])
     with pytest.raises(openai.InternalServerError) as caught:
-        scene.ask(extra_body={"recipelang": {"deadline": 0.05}})
+        scene.ask(model=model, extra_body={"recipelang": {"deadline": 0.05}})
     assert caught.value.status_code == 504
 
 
