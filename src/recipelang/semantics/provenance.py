@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
-from hashlib import sha256
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recipelang.diagnostics import Diagnostic
 from recipelang.diagnostics.catalogue import warnings
@@ -16,6 +14,9 @@ from recipelang.semantics.fittable import Slot, Unit, units
 from recipelang.semantics.modules import Program
 from recipelang.source import Source, Span
 from recipelang.syntax import nodes
+
+if TYPE_CHECKING:
+    from datetime import date
 
 MARK = "# calibrated: "
 MORE = "#   "
@@ -110,6 +111,8 @@ def _read(comment: str) -> Provenance | None:
     match = _SAID.fullmatch(" ".join(re.sub(r"\n[ \t]*#   ", " ", comment).split()))
     if match is None:
         return None
+    from datetime import date  # deferred: start-up cost
+
     models = () if match["models"] == "none" else tuple(match["models"].split(", "))
     fitted = tuple(Fitted(*each) for each in _FITTED.findall(match["numbers"]))
     return Provenance(
@@ -135,6 +138,8 @@ def _declaration(file: nodes.File, slot: Slot) -> str:
 
 def rest_of(program: Program, declaration: str, noted: Iterable[Written]) -> str:
     """The digest of what a declaration says and hangs on, but for numbers that were calibrated, models, and comments."""
+    from hashlib import sha256  # deferred: start-up cost
+
     masked = {(slot.node.span.source.name, slot.node.span.start) for each in noted for slot in each.slots}
     declared: dict[str, Any] = {}  # Any: a node with a name
     for module in program.modules:  # the root comes last
