@@ -10,7 +10,6 @@ from recipelang.calibration.evidence import Asked, Came, Evidence, EvidenceProbl
 from recipelang.calibration.fitting import Fit, Fitter
 from recipelang.diagnostics.suggesting import nearest
 from recipelang.evaluation.items import in_first_half
-from recipelang.evaluation.statistics import Interval, Paired, mean, paired, ratio
 from recipelang.formatting.proving import formatted
 from recipelang.hosts.reaching import models_of
 from recipelang.quick import dataclass, replace
@@ -18,6 +17,7 @@ from recipelang.semantics.fittable import Unit, units
 from recipelang.semantics.modules import Program
 from recipelang.semantics.provenance import DIGITS, Fitted, Provenance, rest_of, written
 from recipelang.source import Source
+from recipelang.statistics import Interval, Paired, mean, paired, ratio
 from recipelang.syntax.parser import parse
 
 FEWEST = 100

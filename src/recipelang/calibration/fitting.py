@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from recipelang.calibration.editing import spelled, with_values
 from recipelang.calibration.evidence import Asked, Came, Evidence, EvidenceProblem, Weighed
 from recipelang.calibration.regression import Singular, least_squares
-from recipelang.evaluation.statistics import Z, quantile
 from recipelang.ir.plan import ESTIMATES
 from recipelang.quick import dataclass, field
 from recipelang.semantics.fittable import Slot, Unit
+from recipelang.statistics import Z, quantile
 from recipelang.syntax import nodes
 
 Kind = nodes.NumberKind

@@ -17,11 +17,12 @@ from recipelang.hosts.recorded import run_as_json
 from recipelang.hosts.requests import request_of
 from recipelang.ir.plan import Entry, Plan, Recipe
 from recipelang.ir.types import IntType, ListType, spelled
-from recipelang.simulation.figures import Figure, Figures, Quantity, figures_of
+from recipelang.simulation.figures import Figures, Quantity, figures_of
 from recipelang.simulation.fitting import fitted
 from recipelang.simulation.plotting import Chart, plotted
 from recipelang.simulation.profiles import ProfileProblem, Profiles, profiles_as_toml, read_profiles
 from recipelang.simulation.running import QUESTION, simulated
+from recipelang.statistics import Interval
 
 MOST_SETTINGS = 200
 
@@ -197,11 +198,11 @@ def _table(found: Mapping[str, Figures], name: str) -> Iterator[str]:
         yield f"{setting:<{width}}" + "".join(f"{cell:<31}" for cell in cells).rstrip()
 
 
-def _interval(figure: Figure) -> str:
+def _interval(figure: Interval) -> str:
     return f"{_short(figure.value)} ({_short(figure.low)}–{_short(figure.high)})"
 
 
-def _percent(figure: Figure) -> str:
+def _percent(figure: Interval) -> str:
     return f"{figure.value:.1%} ({figure.low:.1%}–{figure.high:.1%})"
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from recipelang.evaluation.outcomes import Outcome
-from recipelang.evaluation.statistics import Interval, mean
 from recipelang.quick import dataclass
+from recipelang.statistics import Interval, mean
 
 Point = tuple[float, float]
 """A cost and an accuracy."""

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from recipelang.evaluation.mixing import best_mixes
 from recipelang.evaluation.reporting import Table, footnotes, tables
-from recipelang.evaluation.statistics import quantile
 from recipelang.evaluation.summing import Report, Summary
+from recipelang.statistics import quantile
 
 WIDTH, HEIGHT = 760, 380
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 20, 46

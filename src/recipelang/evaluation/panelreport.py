@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from recipelang.evaluation.panels import FEWEST_QUESTIONS, MOST_MEMBERS, ORDERS, Economics, Rival
 from recipelang.evaluation.reporting import Table, money
-from recipelang.evaluation.statistics import Interval, Paired
 from recipelang.runtime.values import Json
+from recipelang.statistics import Interval, Paired
 
 
 def panel_tables(found: Economics) -> list[Table]:

@@ -13,8 +13,8 @@ from random import Random
 
 from recipelang.evaluation.ballots import Ballot, Members
 from recipelang.evaluation.items import in_first_half
-from recipelang.evaluation.statistics import Interval, Paired, paired, share
 from recipelang.quick import dataclass
+from recipelang.statistics import Interval, Paired, paired, share
 
 MOST_MEMBERS = 8
 """Members for which all panels that they could make are looked at: 256."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recipelang.evaluation.mixing import Mixed
-from recipelang.evaluation.statistics import Interval
 from recipelang.evaluation.summing import Comparison, Report, Summary
 from recipelang.quick import dataclass
+from recipelang.statistics import Interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from itertools import combinations
 
 from recipelang.evaluation.mixing import Mixed
 from recipelang.evaluation.outcomes import Outcome
-from recipelang.evaluation.statistics import Interval, Paired, kappa, mean, paired, quantile, ratio, share
 from recipelang.quick import dataclass, field
 from recipelang.runtime.values import Json
+from recipelang.statistics import Interval, Paired, kappa, mean, paired, quantile, ratio, share
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99)
 

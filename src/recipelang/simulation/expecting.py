@@ -16,10 +16,11 @@ from recipelang.ir.reading import nodes_in
 from recipelang.quick import dataclass
 from recipelang.runtime.ledger import Spend
 from recipelang.runtime.values import Json, Message, Request
-from recipelang.simulation.figures import Figure, quantity, share
+from recipelang.simulation.figures import quantity
 from recipelang.simulation.fitting import History
 from recipelang.simulation.profiles import ProfileProblem
 from recipelang.simulation.running import Outcome, simulated
+from recipelang.statistics import Interval, share
 
 WORLDS, REQUESTS = 20, 25
 """So many histories are drawn from the one that there is, and so many requests simulated with each."""
@@ -53,7 +54,7 @@ class Expected:
     cost: Expectation | None  # dollars; none: a model has no price
     seconds: Expectation
     parallel: Expectation
-    unanswered: Figure  # the share of requests without an answer
+    unanswered: Interval  # the share of requests without an answer
 
     def as_json(self) -> dict[str, Json]:
         return asdict(self)

@@ -10,28 +10,17 @@ from dataclasses import asdict
 from recipelang.quick import dataclass
 from recipelang.runtime.values import Json
 from recipelang.simulation.running import Outcome
-
-SURE = 1.959964
-"""Standard errors on either side, for 95%."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """An estimate, and where the true value lies with a probability of 95%."""
-
-    value: float
-    low: float
-    high: float
+from recipelang.statistics import Interval, Z, share
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """How something is spread over the runs."""
 
-    mean: Figure
-    p50: Figure
-    p95: Figure
-    p99: Figure
+    mean: Interval
+    p50: Interval
+    p95: Interval
+    p99: Interval
     most: float
 
 
@@ -44,10 +33,10 @@ class Figures:
     calls: Quantity
     tokens: Quantity
     cost: Quantity | None
-    answered_by: dict[str, Figure]
-    correct: Figure | None
-    fallbacks: dict[str, Figure]  # by step
-    failures: dict[str, Figure]  # by kind: runs without an answer
+    answered_by: dict[str, Interval]
+    correct: Interval | None
+    fallbacks: dict[str, Interval]  # by step
+    failures: dict[str, Interval]  # by kind: runs without an answer
 
     def as_json(self) -> dict[str, Json]:
         return asdict(self)
@@ -74,31 +63,23 @@ def quantity(values: Iterable[float]) -> Quantity:
     ordered = sorted(values)
     mean = math.fsum(ordered) / len(ordered)
     spread = math.fsum((value - mean) ** 2 for value in ordered) / max(1, len(ordered) - 1)
-    error = SURE * math.sqrt(spread / len(ordered))
-    found = Figure(mean, mean - error, mean + error)
+    error = Z * math.sqrt(spread / len(ordered))
+    found = Interval(mean, mean - error, mean + error)
     middle, high, highest = (_quantile(ordered, at) for at in (0.5, 0.95, 0.99))
     return Quantity(found, middle, high, highest, ordered[-1])
 
 
-def _quantile(ordered: Sequence[float], share: float) -> Figure:
+def _quantile(ordered: Sequence[float], share: float) -> Interval:
     """The interval lies between two of the values: so many of all are below the true one, give or take."""
     total = len(ordered)
-    error = SURE * math.sqrt(total * share * (1 - share))
+    error = Z * math.sqrt(total * share * (1 - share))
 
     def at(place: float) -> float:
         return ordered[min(max(math.ceil(place) - 1, 0), total - 1)]
 
-    return Figure(at(total * share), at(total * share - error), at(total * share + error + 1))
+    return Interval(at(total * share), at(total * share - error), at(total * share + error + 1))
 
 
-def share(part: int, total: int) -> Figure:
-    """Wilson's interval, which holds near 0 and 1 as well."""
-    found, z = part / total, SURE * SURE / total
-    middle = (found + z / 2) / (1 + z)
-    error = SURE * math.sqrt(found * (1 - found) / total + z / (4 * total)) / (1 + z)
-    return Figure(found, max(0.0, middle - error), min(1.0, middle + error))
-
-
-def _shares(names: Iterable[str | None], total: int) -> dict[str, Figure]:
+def _shares(names: Iterable[str | None], total: int) -> dict[str, Interval]:
     counted = Counter(name for name in names if name is not None)
     return {name: share(times, total) for name, times in counted.most_common()}

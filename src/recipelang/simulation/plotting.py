@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
 from recipelang.quick import dataclass
-from recipelang.simulation.figures import Figure
+from recipelang.statistics import Interval
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 560, 130, 80, 34, 52
 INK, FAINT, LINE = "#1f2933", "#9aa5b1", "#2563eb"
@@ -18,7 +18,7 @@ class Chart:
     """One quantity over the settings of a sweep, or over the shares of all runs."""
 
     title: str
-    figures: Sequence[Figure]
+    figures: Sequence[Interval]
 
 
 def plotted(name: str, settings: Sequence[str], charts: Sequence[Chart]) -> str:
@@ -57,7 +57,7 @@ def _chart(chart: Chart, settings: Sequence[str], top: float) -> Iterator[str]:
             yield _text(x, top + HEIGHT + 16, settings[place], "middle")
 
 
-def _scale(figures: Sequence[Figure]) -> tuple[float, float, float]:
+def _scale(figures: Sequence[Interval]) -> tuple[float, float, float]:
     """From, to, and the step between round numbers."""
     low, high = min(one.low for one in figures), max(one.high for one in figures)
     if low >= 0 and low < high / 2:

@@ -15,7 +15,7 @@ from recipelang.backends.scripted import After
 from recipelang.hosts.binding import bound_entry
 from recipelang.recipetests.virtual_time import VirtualTimeLoop
 from recipelang.runtime.ports import FailureKind
-from recipelang.simulation.figures import Figure, Figures, figures_of, quantity, share
+from recipelang.simulation.figures import Figures, figures_of, quantity
 from recipelang.simulation.fitting import fitted
 from recipelang.simulation.plotting import Chart, plotted
 from recipelang.simulation.profiles import (
@@ -29,6 +29,7 @@ from recipelang.simulation.profiles import (
     read_profiles,
 )
 from recipelang.simulation.running import Outcome, simulated
+from recipelang.statistics import Interval, share
 from runs import every_backend, plan_of
 
 CASCADE = plan_of("""
@@ -75,7 +76,7 @@ def test_what_can_be_worked_out_by_hand_comes_out_exactly() -> None:
         }
     )
     found = simulate(CASCADE, profiles, runs=50)
-    assert found.latency.mean == Figure(3.5, 3.5, 3.5)
+    assert found.latency.mean == Interval(3.5, 3.5, 3.5)
     assert found.latency.p99.value == found.latency.most == 3.5
     assert (found.calls.mean.value, found.calls.most) == (2, 2)
     assert found.correct is not None
@@ -94,7 +95,7 @@ def test_what_can_be_worked_out_by_hand_comes_out_exactly() -> None:
 
 def test_calls_side_by_side_take_as_long_as_the_slowest() -> None:
     found = simulate(PANEL, Profiles({"small": always(1), "large": always(2), "third": always(4)}), runs=20)
-    assert found.latency.mean == Figure(6, 6, 6)
+    assert found.latency.mean == Interval(6, 6, 6)
     assert found.correct is None  # nobody says how often they are right
 
 
@@ -366,8 +367,8 @@ def test_entries_that_are_bound_when_they_are_run_are_simulated_too() -> None:
 
 
 def test_a_plot_is_svg_with_a_point_for_each_setting() -> None:
-    svg = plotted("threshold", ["<0.5", "0.6"], [Chart("cost, $", [Figure(1, 0.9, 1.1), Figure(2, 1.8, 2.2)])])
+    svg = plotted("threshold", ["<0.5", "0.6"], [Chart("cost, $", [Interval(1, 0.9, 1.1), Interval(2, 1.8, 2.2)])])
     root = ET.fromstring(svg)
     assert len(root.findall(".//{*}circle")) == 2
     assert "<0.5" in [text.text for text in root.findall(".//{*}text")]
-    assert plotted("x", ["a"], [Chart("none", [Figure(0, 0, 0)])]).count("<circle") == 1
+    assert plotted("x", ["a"], [Chart("none", [Interval(0, 0, 0)])]).count("<circle") == 1

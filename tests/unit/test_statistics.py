@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from recipelang.evaluation.statistics import Paired, kappa, mean, paired, quantile, ratio, share
+from recipelang.statistics import Paired, kappa, mean, paired, quantile, ratio, share
 
 
 def test_wilsons_interval_is_that_of_the_books() -> None:
