@@ -270,12 +270,8 @@ class Exchange:
         self.latency += latency
 
     def _failed(self, reservation: Reservation, error: BackendError) -> None:
-        if error.sent:
-            usage = _told(error.usage) or reservation.at_most()
-            self._wasted(reservation, usage, error.kind.value, error.message, error.status)
-        else:
-            self.frame.account.give_back(reservation)
-            self._say_failed(reservation, Usage(0, 0), 0.0, error.kind.value, error.message, error.status, sent=False)
+        usage = (_told(error.usage) or reservation.at_most()) if error.sent else Usage(0, 0)
+        self._wasted(reservation, usage, error.kind.value, error.message, error.status, sent=error.sent)
 
     def _broken(self, reservation: Reservation, bug: Exception) -> None:
         """The backend raised what no backend may: it ends the run, and says where it came from."""
@@ -283,22 +279,16 @@ class Exchange:
         self._wasted(reservation, reservation.at_most(), "broken", repr(bug))
 
     def _wasted(
-        self, reservation: Reservation, usage: Usage, failure: str, message: str, status: int | None = None
-    ) -> None:
-        cost = self.frame.account.settle(reservation, usage, wasted=True)
-        self._say_failed(reservation, usage, cost, failure, message, status, sent=True)
-
-    def _say_failed(
         self,
         reservation: Reservation,
         usage: Usage,
-        cost: float | None,
         failure: str,
         message: str,
-        status: int | None,
+        status: int | None = None,
         *,
-        sent: bool,
+        sent: bool = True,
     ) -> None:
+        cost = self._booked(reservation, usage, sent=sent)
         self.frame.execution.recorder.record(
             "call_failed",
             self.path,
@@ -312,13 +302,16 @@ class Exchange:
             **_figures(usage, cost),
         )
 
+    def _booked(self, reservation: Reservation, usage: Usage, *, sent: bool) -> float | None:
+        """What a call that gave no reply has cost; one that was never sent is none, and gives back what it was promised."""
+        if sent:
+            return self.frame.account.settle(reservation, usage, wasted=True)
+        self.frame.account.give_back(reservation)
+        return 0.0
+
     def _cancelled(self, reservation: Reservation, *, sent: bool) -> None:
         usage = reservation.at_most() if sent else Usage(0, 0)
-        cost: float | None = 0.0
-        if sent:
-            cost = self.frame.account.settle(reservation, usage, wasted=True)
-        else:
-            self.frame.account.give_back(reservation)
+        cost = self._booked(reservation, usage, sent=sent)
         timeout = self.scope is not None and self.scope.cancel_called
         self.frame.execution.recorder.record(
             "call_cancelled",
