@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 UNHEARD = "recipes have nothing like it"
+CACHE = "nothing is answered from a cache unless `recipelang serve` is told to"
 
 
 def bare(place: str) -> str:

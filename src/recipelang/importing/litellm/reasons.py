@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recipelang.importing.reasons import bare, reason_in
+from recipelang.importing.reasons import CACHE, bare, reason_in
 
 _LOGS = "`recipelang serve` has tracing, metrics and logs of its own"
 _CALLERS = "the `[keys]` of `recipelang serve` say who may call, and for how much"
@@ -21,8 +21,8 @@ _REASONS: dict[str, str] = {
     "litellm_settings.success_callback": _LOGS,
     "litellm_settings.failure_callback": _LOGS,
     "litellm_settings.set_verbose": _LOGS,
-    "litellm_settings.cache": "nothing is answered from a cache unless `recipelang serve` is told to",
-    "litellm_settings.cache_params": "nothing is answered from a cache unless `recipelang serve` is told to",
+    "litellm_settings.cache": CACHE,
+    "litellm_settings.cache_params": CACHE,
     "litellm_settings.max_budget": _CALLERS,
     "litellm_settings.budget_duration": _CALLERS,
     "litellm_settings.default_team_settings": _CALLERS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from recipelang.importing.reasons import bare, reason_in
+from recipelang.importing.reasons import CACHE, bare, reason_in
 
 _THINKING = "how a model thinks is set where it is served"
 _RETRIEVAL = "a recipe fetches and keeps no documents: write an `extern` for it"
@@ -36,7 +36,7 @@ _REASONS: dict[str, str] = {
     "providers.models.backend_refs.api_version": "it is no setting of OpenAI's form",
     "vllm_endpoints.weight": "of several addresses the one with the fewest calls is taken",
     "vllm_endpoints.type": "it is reached at its address, in OpenAI's form",
-    "semantic_cache": "nothing is answered from a cache here",
+    "semantic_cache": CACHE,
     "modelCards": "nothing reads it",
     "modelCards.param_size": "only the order in which models are asked goes by it",
     "modelCards.loras": "an adapter is a model where a decision asks for it",
@@ -68,9 +68,9 @@ _REASONS: dict[str, str] = {
     "decisions.algorithm.minimum_candidates": "the checker counts the models of a recipe",
     "decisions.algorithm": _OWN,
     "decisions.plugins": "plugins change requests and answers around a recipe",
-    "decisions.plugins.response_cache": "nothing is answered from a cache here",
-    "decisions.plugins.semantic-cache": "nothing is answered from a cache here",
-    "decisions.plugins.semantic_cache": "nothing is answered from a cache here",
+    "decisions.plugins.response_cache": CACHE,
+    "decisions.plugins.semantic-cache": CACHE,
+    "decisions.plugins.semantic_cache": CACHE,
     "decisions.plugins.prompt_cache": "the endpoint caches prompts as it likes",
     "decisions.plugins.tools": "a role without a prompt offers the client's tools as they are",
     "decisions.plugins.tool_selection": "a role without a prompt offers the client's tools as they are",
